@@ -1,0 +1,66 @@
+# mail_library(codec/smtp DEPENDS codec/address [PACKAGES target...])
+# Makes the library mail_codec_smtp from src/codec/smtp/*.cc, one test program from *_test.cc and one
+# fuzz target from each fuzz_*.cc. DEPENDS names folders; base is always there.
+set_property(GLOBAL PROPERTY MAIL_GRAPH "")
+
+function(mail_library folder)
+  cmake_parse_arguments(ARG "" "" "DEPENDS;PACKAGES" ${ARGN})
+  string(REPLACE "/" "_" name "mail_${folder}")
+  set(dir ${CMAKE_SOURCE_DIR}/src/${folder})
+  file(GLOB sources CONFIGURE_DEPENDS ${dir}/*.cc)
+  file(GLOB tests CONFIGURE_DEPENDS ${dir}/*_test.cc)
+  file(GLOB fuzzers CONFIGURE_DEPENDS ${dir}/fuzz_*.cc)
+  list(REMOVE_ITEM sources ${tests} ${fuzzers})
+
+  set(links "")
+  if(NOT folder STREQUAL "base")
+    list(APPEND links mail_base)
+  endif()
+  foreach(dependency ${ARG_DEPENDS})
+    string(REPLACE "/" "_" target "mail_${dependency}")
+    list(APPEND links ${target})
+  endforeach()
+
+  if(sources)
+    add_library(${name} STATIC ${sources})
+    target_link_libraries(${name} PUBLIC ${links} PRIVATE ${ARG_PACKAGES} PUBLIC Threads::Threads)
+  else()
+    add_library(${name} INTERFACE)
+    target_link_libraries(${name} INTERFACE ${links} ${ARG_PACKAGES} Threads::Threads)
+  endif()
+
+  if(tests)
+    add_executable(${name}_test ${tests})
+    target_link_libraries(${name}_test PRIVATE ${name} ${ARG_PACKAGES} GTest::gtest GTest::gtest_main)
+    target_compile_definitions(${name}_test PRIVATE
+      MAIL_SOURCE_DIR="${CMAKE_SOURCE_DIR}" MAIL_BINARY_DIR="${CMAKE_BINARY_DIR}")
+    add_test(NAME ${folder} COMMAND ${name}_test)
+    set_tests_properties(${folder} PROPERTIES LABELS unit WORKING_DIRECTORY ${CMAKE_BINARY_DIR})
+  endif()
+
+  if(MAIL_FUZZ)
+    foreach(fuzzer ${fuzzers})
+      get_filename_component(target ${fuzzer} NAME_WE)
+      add_executable(${target} ${fuzzer})
+      target_link_libraries(${target} PRIVATE ${name})
+      target_link_options(${target} PRIVATE -fsanitize=fuzzer)
+      string(REGEX REPLACE "^fuzz_" "" corpus ${target})
+      add_test(NAME ${target} COMMAND ${target} -runs=0 -rss_limit_mb=1024
+        ${CMAKE_SOURCE_DIR}/tests/corpus/${corpus})
+      set_tests_properties(${target} PROPERTIES LABELS fuzz)
+    endforeach()
+  endif()
+
+  string(REPLACE ";" " " row "${folder}: ${ARG_DEPENDS}")
+  set_property(GLOBAL APPEND PROPERTY MAIL_GRAPH "${row}")
+endfunction()
+
+# The declared graph, for tools/check.
+function(mail_write_graph)
+  get_property(rows GLOBAL PROPERTY MAIL_GRAPH)
+  set(text "")
+  foreach(row IN LISTS rows)
+    string(APPEND text "${row}\n")
+  endforeach()
+  file(WRITE ${CMAKE_BINARY_DIR}/graph.txt "${text}")
+endfunction()

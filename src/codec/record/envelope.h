@@ -1,0 +1,51 @@
+// The envelope of a message and the reference to its body, as kept on disk.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/ids.h"
+#include "base/result.h"
+
+namespace mail::record {
+
+// Short-lived bodies and those of mailboxes never share a blob file (design §3).
+enum class BodyFamily : std::uint8_t { queue = 1, mail = 2 };
+
+// Where a message's content is. A new home for bodies is a new alternative with a new tag; records
+// that name the old ones stay readable.
+struct KvBody {  // chunks 0..chunks-1 under (id, chunk)
+  BodyFamily family = BodyFamily::mail;
+  MessageId id;
+  std::uint32_t chunks = 0;
+  bool operator==(const KvBody&) const = default;
+};
+struct InlineBody {  // in the envelope itself
+  std::string bytes;
+  bool operator==(const InlineBody&) const = default;
+};
+struct NoBody {  // every recipient was discarded
+  bool operator==(const NoBody&) const = default;
+};
+using BodyRef = std::variant<NoBody, InlineBody, KvBody>;
+
+struct Envelope {
+  MessageId id;
+  WallTime received_at;
+  std::string reverse_path;
+  std::vector<std::string> recipients;  // as given at RCPT
+  std::uint64_t size = 0;               // of the content
+  std::uint32_t header_size = 0;        // of added fields and header block
+  std::uint32_t references = 0;         // live mailbox entries and deliveries; 0: body is removed
+  BodyRef body;
+  bool operator==(const Envelope&) const = default;
+};
+
+void append_envelope(std::string& out, const Envelope& envelope);
+Result<Envelope> parse_envelope(std::string_view bytes);  // store_corrupt, store_newer
+
+}  // namespace mail::record

@@ -1,0 +1,65 @@
+// The answers a ServerSession gets to what it asks. Typed: the session words them with replies.h,
+// so that the text of every reply stands in one catalogue.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/ids.h"
+
+namespace mail::smtp {
+
+enum class SenderVerdict : std::uint8_t {
+  accept,
+  not_owned,     // 550 5.7.1: neither owned by the login nor granted (RFC 6409 §6.1)
+  refused,       // 550 5.7.1: policy
+  storage_full,  // 452 4.3.1
+  try_later,     // 451 4.3.0
+  too_many,      // 421 4.7.0, close: the client's message rate
+};
+
+enum class RecipientVerdict : std::uint8_t {
+  accept,
+  unknown_user,  // 550 5.1.1
+  relay_denied,  // 550 5.7.1
+  refused,       // 550 5.7.1: policy
+  mailbox_full,  // 452 4.2.2
+  try_later,     // 451 4.3.0
+};
+
+enum class LoginVerdict : std::uint8_t {
+  accept,
+  wrong,      // 535 5.7.8, whatever was wrong
+  busy,       // 454 4.7.0
+  throttled,  // 421 4.7.0, close
+};
+
+// To AskData. `trace_fields` (Received, ending in CRLF) begins the content.
+struct DataVerdict {
+  enum class Kind : std::uint8_t {
+    accept,
+    storage_full /* 452 4.3.1 */,
+    try_later /* 451 4.3.0 */
+  };
+  Kind kind = Kind::accept;
+  std::string trace_fields;
+};
+
+// To JudgeAndCommit.
+struct CommitVerdict {
+  enum class Kind : std::uint8_t {
+    accepted,          // 250 2.0.0 <id>; only after the sync
+    refused,           // 550 5.7.1: a judge said so
+    several_from,      // mx: 550 5.6.0
+    bad_from,          // submission: 554 5.6.0 (RFC 6409 §6.3)
+    header_too_large,  // 552 5.3.4
+    too_many_hops,     // 554 5.4.6 (RFC 5321 §6.3)
+    storage_full,      // 452 4.3.1
+    try_later,         // 451 4.3.0
+    withheld,          // no reply at all, close: the bytes were damaged on the way (security.md 11)
+  };
+  Kind kind = Kind::try_later;
+  MessageId id{};
+};
+
+}  // namespace mail::smtp

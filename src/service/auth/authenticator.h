@@ -1,0 +1,34 @@
+// Who may log in: passwords against the directory, hashed on a bounded pool (security.md 40-42).
+// Wrong user, wrong password and disabled account look and last the same. Any I/O thread.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "base/executor.h"
+#include "base/task.h"
+#include "codec/address/ip_address.h"
+#include "service/directory/control_store.h"
+
+namespace mail {
+
+enum class LoginResult : std::uint8_t { accept, wrong, busy };
+
+class Authenticator {
+ public:
+  // All outlive the authenticator.
+  Authenticator(ControlStore& control, WorkerPool& pool);
+
+  struct Answer {
+    LoginResult result = LoginResult::wrong;
+    std::string account;  // its address, on accept
+  };
+  Task<Answer> check(std::string user, std::string password);
+
+ private:
+  ControlStore& control_;
+  WorkerPool& pool_;
+};
+
+}  // namespace mail

@@ -1,0 +1,61 @@
+// The control store: domains, accounts, aliases in SQLite (state/control.db), read into a snapshot
+// that is replaced after each change. SQLite is touched for writes and at start only. Threads:
+// snapshot() from any thread; the writing verbs block (call them on a pool) and exclude each other;
+// when one returns, every later snapshot() has its change. Errors: already_exists, not_found,
+// invalid_argument with a sentence for the operator; store_newer when the file is of a later
+// version; io_error.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "service/directory/directory.h"
+
+namespace mail {
+
+namespace sql {
+class Database;
+}
+
+class ControlStore {
+ public:
+  // Creates the file (mode 0600) where it is missing.
+  static Result<std::unique_ptr<ControlStore>> open(const std::filesystem::path& file);
+  ~ControlStore();
+
+  std::shared_ptr<const Directory> snapshot() const;
+
+  Result<void> add_domain(const Domain& domain, const std::string& owner);
+  // With its aliases. Refused while it has accounts: their mail goes with them, so they go first,
+  // the last one by `remove_domain` itself when `with_accounts`; the ids removed are returned.
+  Result<std::vector<AccountId>> remove_domain(const Domain& domain, bool with_accounts);
+  // `password_hash` comes from Passwords::hash. The first account of a domain becomes its owner
+  // where none is named. Refused for an address that is an alias.
+  Result<AccountId> add_account(const Mailbox& address, const std::string& password_hash,
+                                std::optional<std::uint64_t> quota_bytes);
+  Result<void> set_password(const Mailbox& address, const std::string& password_hash);
+  Result<void> set_disabled(const Mailbox& address, bool disabled);
+  // An owner's domain passes to its oldest account left. The last account of a domain is refused
+  // (postmaster must reach somebody): remove the domain instead.
+  Result<AccountId> remove_account(const Mailbox& address);
+  Result<void> add_alias(const std::string& address, const std::vector<std::string>& members);
+  Result<void> remove_alias(const std::string& address);
+
+  Result<void> backup(const std::filesystem::path& file);  // a consistent copy, made live
+  Result<void> check();                                    // SQLite's integrity check
+
+ private:
+  explicit ControlStore(std::unique_ptr<sql::Database> database);
+  Result<void> reload();
+  std::unique_ptr<sql::Database> database_;
+  std::mutex write_mutex_;
+  mutable std::mutex snapshot_mutex_;
+  std::shared_ptr<const Directory> snapshot_;
+};
+
+}  // namespace mail

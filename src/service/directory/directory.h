@@ -1,0 +1,88 @@
+// Domains, accounts and aliases as an immutable snapshot of the control store (design §3), and the
+// one place that says who a local address is. Any thread; a session asks the snapshot of the
+// moment.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/ids.h"
+#include "codec/address/address.h"
+
+namespace mail {
+
+struct DomainRow {
+  std::string name;   // lower case
+  std::string owner;  // account address: gets postmaster, abuse, root; "" until the first account
+};
+struct AccountRow {
+  AccountId id;
+  std::string address;        // lower case
+  std::string password_hash;  // crypt(3) string: yescrypt
+  bool disabled = false;
+  std::uint64_t quota_bytes = 0;  // only where has_quota
+  bool has_quota = false;
+};
+struct AliasRow {
+  std::string address;               // lower case; "@domain" is the catch-all of a domain
+  std::vector<std::string> members;  // addresses, local or not; lower case
+};
+
+// Who an address is, after expansion of aliases (at most 10 deep, loops cut, doubles removed).
+struct Resolution {
+  enum class Kind : std::uint8_t { not_local, unknown_user, taken };
+  struct Member {
+    std::string address;               // after expansion; final recipient
+    std::optional<AccountId> account;  // nothing: an address elsewhere, a route decides
+  };
+  Kind kind = Kind::unknown_user;
+  bool expanded = false;  // through an alias with other members than itself
+  bool always_taken =
+      false;  // postmaster, abuse, root: no policy, greylist or quota (RFC 5321 §4.5.1)
+  std::vector<Member> members;  // empty only with always_taken: nobody owns the domain yet, hold it
+};
+
+class Directory {
+ public:
+  Directory() = default;
+  Directory(std::vector<DomainRow> domains, std::vector<AccountRow> accounts,
+            std::vector<AliasRow> aliases);
+
+  bool is_local(const Domain& domain) const;
+  // Order: account, alias, account without "+tag", postmaster/abuse/root -> owner, catch-all.
+  // A recipient with an empty domain ("Postmaster") belongs to the first domain.
+  Resolution resolve(const Mailbox& recipient) const;
+  const AccountRow* account(std::string_view address) const;  // dies with the snapshot
+  const AccountRow* account(AccountId id) const;
+  // Whether `login` may use this sender: its own address, with any +tag, or an alias whose only
+  // member it is (RFC 6409 §6.1).
+  bool may_send_as(std::string_view login, const Mailbox& sender) const;
+
+  const std::vector<DomainRow>& domains() const { return domains_; }
+  const std::vector<AccountRow>& accounts() const { return accounts_; }
+  const std::vector<AliasRow>& aliases() const { return aliases_; }
+
+ private:
+  struct TextHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const {
+      return std::hash<std::string_view>{}(text);
+    }
+  };
+  using Index = std::unordered_map<std::string, std::size_t, TextHash, std::equal_to<>>;
+  std::vector<DomainRow> domains_;
+  std::vector<AccountRow> accounts_;
+  std::vector<AliasRow> aliases_;
+  Index domain_index_;
+  Index account_index_;
+  Index alias_index_;
+  std::unordered_map<AccountId, std::size_t> account_by_id_;
+};
+
+}  // namespace mail

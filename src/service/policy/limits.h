@@ -1,0 +1,23 @@
+// Token buckets by key, in process. An interface so that a shared Limits can stand behind it later.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "base/clock.h"
+
+namespace mail {
+
+struct Rate {
+  std::uint32_t tokens = 60;  // the bucket's size
+  Milliseconds per{60'000};   // the time in which an empty bucket fills
+};
+
+class Limits {
+ public:
+  virtual ~Limits() = default;
+  // Takes n tokens if they are there. Any thread; memory is bounded (full buckets are forgotten).
+  virtual bool take(std::string_view key, std::uint32_t n, Rate rate, MonoTime now) = 0;
+};
+
+}  // namespace mail

@@ -1,0 +1,62 @@
+// What is handed to the store to be kept: a message with its deliveries, as values (design §2).
+// A Draft is made by service/spool on the session's thread and given away whole at commit().
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/ids.h"
+#include "codec/record/event.h"
+
+namespace mail {
+
+// Where a delivery goes. Counted per recipient: delivered, held, discarded, or queued.
+struct ToMailbox {
+  AccountId account;
+  std::string folder = "INBOX";  // made by the commit where it is missing
+};
+struct ToRoute {  // a queue: (route, recipient domain, lane), design §5
+  std::string route;
+  std::string domain;
+  std::string lane;
+  WallTime due;
+};
+struct Held {
+  std::string reason;
+};  // kept aside until an operator decides
+struct Discarded {
+  std::string reason;
+};  // accepted and thrown away, on purpose
+using Target = std::variant<ToMailbox, ToRoute, Held, Discarded>;
+
+// One or more recipients of one message with one next hop. Has its own reverse path and its own
+// added fields (Return-Path, Delivered-To), which stand before the message's content.
+struct Delivery {
+  Target target;
+  std::vector<std::string> recipients;  // after expansion; exactly one for a mailbox
+  std::string reverse_path;             // "" for the null path
+  std::string added_fields;             // whole fields, each ending in CRLF
+};
+
+struct Draft {
+  MessageId id;
+  WallTime received_at;
+  std::string reverse_path;             // as given at MAIL
+  std::vector<std::string> recipients;  // as given at RCPT
+  std::vector<Delivery> deliveries;     // after expansion
+
+  // added fields + header block + body. With staged chunks: the first chunk only.
+  std::string content;
+  std::uint32_t header_size = 0;    // of added fields and header block, the empty line included
+  std::uint32_t staged_chunks = 0;  // chunks 1..n that stage() took
+  std::uint64_t size = 0;           // of the whole content
+
+  std::string from;  // From and Subject as they stand, for lists; at most 255 octets each
+  std::string subject;
+  std::vector<record::Event> events;  // `received`, `expanded`; the store adds those of deliveries
+};
+
+}  // namespace mail

@@ -1,0 +1,107 @@
+// MailStore: the only door to mail state, in domain verbs. RocksMailStore keeps it on disk,
+// ModelMailStore in memory; both pass store_conformance.h. No key, iterator or batch shows here.
+//
+// Threads: every verb may be called from any thread; a task resumes on the executor that awaits it.
+// Errors: storage_full, store_unhealthy (a write or sync failed; the store reopens itself and says
+// so until it has), store_corrupt (the record named in the detail; it is quarantined), not_found.
+// Durability: commit(), settle() and every mailbox verb that writes return after the sync.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/ids.h"
+#include "base/result.h"
+#include "base/task.h"
+#include "codec/record/envelope.h"
+#include "codec/record/event.h"
+#include "codec/record/mailbox.h"
+#include "service/store/draft.h"
+
+namespace mail {
+
+// Recipients after expansion, by what became of them; accepted is always the sum of the others
+// (security.md 17). held and queued go down again.
+struct Counters {
+  std::int64_t accepted = 0;
+  std::int64_t delivered = 0;
+  std::int64_t bounced = 0;
+  std::int64_t expired = 0;
+  std::int64_t discarded = 0;
+  std::int64_t quarantined = 0;
+  std::int64_t held = 0;
+  std::int64_t queued = 0;
+  std::int64_t messages = 0;  // messages received; not part of the sum
+  bool operator==(const Counters&) const = default;
+};
+
+struct SequencedEvent {
+  EventSeq seq;
+  record::Event event;
+};
+
+struct MessageQuery {               // newest first
+  std::optional<MessageId> before;  // for the next page
+  std::size_t limit = 100;
+};
+
+struct Damage {      // what check() found, or a read stumbled over
+  std::string what;  // "envelope 01H...", "body 01H... chunk 3"
+  std::string why;
+};
+struct CheckReport {
+  std::uint64_t messages = 0;
+  std::uint64_t bodies = 0;
+  std::uint64_t mailboxes = 0;
+  std::uint64_t entries = 0;
+  std::uint64_t events = 0;
+  std::vector<Damage> damage;
+};
+
+class MailStore {
+ public:
+  virtual ~MailStore() = default;
+
+  // Unique for ever, also when the clock goes back or the process dies. Never blocks.
+  virtual MessageId next_id() = 0;
+  virtual bool healthy() const = 0;
+  virtual bool storage_low() const = 0;  // below the reserve: 452 4.3.1 at MAIL and end of data
+
+  // Chunk `number` (1, 2, ...) of a body too large for memory; not synced before the commit.
+  // Chunks that no commit takes are removed by drop_staged() or at the next start.
+  virtual Task<Result<void>> stage(MessageId id, std::uint32_t number, std::string chunk) = 0;
+  virtual Task<void> drop_staged(MessageId id) = 0;
+
+  // All drafts or none, in one synced batch with their events and counters.
+  virtual Task<Result<void>> commit(std::span<Draft> drafts) = 0;
+
+  virtual Task<Result<record::Envelope>> envelope(MessageId id) = 0;
+  virtual Task<Result<std::vector<record::Envelope>>> messages(MessageQuery query) = 0;
+  // Content from `offset` on: at least one octet unless at the end, at most a chunk.
+  virtual Task<Result<std::string>> read_body(record::BodyRef body, std::uint64_t offset) = 0;
+
+  virtual Task<Result<std::vector<record::Event>>> events_of(MessageId id) = 0;
+  // At most `limit` events after the cursor, in commit order; the start is EventSeq{0}.
+  virtual Task<Result<std::vector<SequencedEvent>>> events_after(EventSeq cursor,
+                                                                 std::size_t limit) = 0;
+  virtual Counters counters() const = 0;  // since the store was made; from memory
+
+  virtual Task<Result<std::vector<record::MailboxInfo>>> mailboxes(AccountId account) = 0;
+  // Ascending by uid, after `after`, at most `limit`.
+  virtual Task<Result<std::vector<record::MailboxEntry>>> entries(MailboxId mailbox, Uid after,
+                                                                  std::size_t limit) = 0;
+  virtual Task<Result<record::MailboxEntry>> entry(MailboxId mailbox, Uid uid) = 0;
+  virtual Task<Result<void>> remove_entries(MailboxId mailbox, std::vector<Uid> uids) = 0;
+  virtual Task<Result<void>> remove_account(AccountId account) = 0;  // its mailboxes and mail
+  virtual std::uint64_t mailbox_bytes(AccountId account) const = 0;  // from memory, for quotas
+
+  virtual Task<Result<CheckReport>> check() = 0;                      // reads everything
+  virtual Task<Result<void>> backup(std::filesystem::path into) = 0;  // a live copy, openable
+};
+
+}  // namespace mail
