@@ -87,7 +87,10 @@ class OnPool {
     if (!taken) value_.emplace(fail(Errc::overloaded, "the worker pool is full"));
     return taken;
   }
-  Value await_resume() { return std::move(*value_); }
+  Value await_resume() {
+    MAIL_ASSERT(value_.has_value());
+    return std::move(*value_);
+  }
 
  private:
   WorkerPool& pool_;
@@ -156,6 +159,7 @@ T block_on(LoopExecutor& loop, Task<T> task) {
     detail::store_result(std::move(task), &result);
     loop.run_until([&] { return result.has_value(); });
     Executor::set_current(before);
+    MAIL_ASSERT(result.has_value());
     return std::move(*result);
   }
 }

@@ -6,7 +6,8 @@
 namespace mail {
 
 void SystemRandom::fill(std::span<std::byte> out) {
-  thread_local std::random_device device("getrandom");
+  thread_local std::random_device device(
+      "getentropy");  // getrandom(2) beneath; never a user-space generator
   for (std::byte& byte : out) byte = static_cast<std::byte>(device() & 0xFF);
 }
 

@@ -13,7 +13,7 @@ class Random {
   virtual void fill(std::span<std::byte> out) = 0;
 };
 
-// From the kernel (getrandom); fit for salts and keys.
+// From the kernel; fit for salts and keys.
 class SystemRandom final : public Random {
  public:
   void fill(std::span<std::byte> out) override;

@@ -9,6 +9,8 @@
 #include <optional>
 #include <utility>
 
+#include "base/result.h"
+
 namespace mail {
 
 template <typename T = void>
@@ -40,7 +42,10 @@ struct TaskPromise : TaskPromiseBase {
   void return_value(U&& result) {
     value.emplace(std::forward<U>(result));
   }
-  T take() { return std::move(*value); }
+  T take() {
+    MAIL_ASSERT(value.has_value());  // awaited once, and only when it has ended
+    return std::move(*value);
+  }
 };
 
 template <>

@@ -17,6 +17,9 @@ struct IpAddress {
 
   // "192.0.2.1", "2001:db8::1"; no brackets, no zone. Fails with bad_syntax.
   static Result<IpAddress> parse(std::string_view text);
+  // RFC 5321 §4.1.3, as it stands in commands: "[192.0.2.1]", "[IPv6:2001:db8::1]". Fails with
+  // bad_syntax.
+  static Result<IpAddress> parse_literal(std::string_view text);
   bool is_v4() const;
   bool is_loopback() const;        // 127.0.0.0/8, ::1
   std::string to_string() const;   // shortest form, RFC 5952

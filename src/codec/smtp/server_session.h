@@ -9,7 +9,6 @@
 #pragma once
 
 #include <cstddef>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
@@ -20,8 +19,11 @@
 #include "base/clock.h"
 #include "codec/address/address.h"
 #include "codec/address/ip_address.h"
+#include "codec/sasl/sasl.h"
+#include "codec/smtp/command.h"
 #include "codec/smtp/dot_decoder.h"
 #include "codec/smtp/listener.h"
+#include "codec/smtp/replies.h"
 #include "codec/smtp/verdicts.h"
 
 namespace mail::smtp {
@@ -36,8 +38,6 @@ struct TlsFacts {
   std::string version;  // "TLSv1.3"
   std::string cipher;   // "TLS_AES_256_GCM_SHA384"
 };
-
-enum class BodyType : std::uint8_t { seven_bit, eight_bit_mime };  // RFC 6152
 
 // What the session knows of its client and of the transaction under way. Valid until the next call.
 struct Transaction {
@@ -69,7 +69,7 @@ struct AskRecipient {
 struct AskLogin {
   std::string user;
   std::string password;
-};                  // -> answer(LoginVerdict, account)
+};  // -> answer(LoginVerdict, account)
 struct AskData {};  // -> answer(DataVerdict)
 // A full chunk of content behind the first, kStageChunk octets; no answer. The first chunk, which
 // holds the header block, stays with the session until JudgeAndCommit.
@@ -100,7 +100,10 @@ class ServerSession {
   ServerSession(std::shared_ptr<const SmtpListener> listener, Peer peer, MonoTime now);
 
   // Takes bytes, cut anywhere; returns how many it took. It takes fewer than given when it waits
-  // for an answer: hand it the rest afterwards.
+  // for an answer, or has much to say: hand it the rest after next() and answer(), together with
+  // what has come since. Bytes before the first next() are talk before the greeting: look at the
+  // socket before it (mx and submission answer 554). Empty input right after an answer() restarts
+  // the idle time.
   std::size_t consume(std::span<const char> input, MonoTime now);
   std::optional<Action> next();  // to do now; nothing = read on
 
@@ -117,6 +120,7 @@ class ServerSession {
   MonoTime deadline() const;  // when to call time_out(): idle, slow command or slow body
   void time_out();            // 421 4.4.2, Close
   void shut_down();           // 421 4.3.2, Close: the server stops or sheds load
+  void disconnect();          // the peer is gone: DropBody where needed, Close, no reply
 
   const Client& client() const;
   const Transaction& transaction() const;
@@ -124,7 +128,94 @@ class ServerSession {
   bool waiting_for_answer() const;
 
  private:
-  // Implementation detail: owned by the files of this folder.
+  enum class Waiting : std::uint8_t { nothing, sender, recipient, login, data, commit, tls };
+
+  // server_session.cc: what goes out, and the end
+  void greet();
+  void act(Action action) { actions_.push_back(std::move(action)); }
+  void ask(Waiting what, Action question);
+  bool answered(Waiting what);  // false: the answer comes too late, the session is closed
+  void settle();                // behind every answer
+  void send(Reply reply) { append_reply(out_, reply); }
+  void refuse(Reply reply);            // an error of the client's; too many of them end it
+  void refuse_and_close(Reply reply);  // without mercy
+  bool is_junk();                      // counts; true: one too many, the session is closed
+  void close();
+  void end_transaction();  // the one way out of a transaction (security.md 18)
+
+  // session_lines.cc: from bytes to lines
+  std::size_t take_line(std::string_view input);
+  std::size_t discard(std::string_view input);
+  std::size_t line_limit(std::string_view more) const;
+  void forget_line();
+  void on_line(std::string_view line, std::string_view behind);
+  bool must_end_group(const CommandLine& command) const;
+  bool allowed_now(Verb verb);
+  void on_command(const CommandLine& command, std::string_view behind);
+
+  // one file per verb
+  void on_helo(std::string_view argument, bool extended);
+  void append_ehlo_reply();
+  void on_mail(std::string_view argument);
+  void on_rcpt(std::string_view argument);
+  void on_data(std::string_view argument);
+  std::size_t take_body(std::string_view input);
+  void roll_chunks();
+  void on_end_of_data();
+  void on_auth(std::string_view argument);
+  void on_auth_response(std::string_view line);
+  void on_auth_step(Result<sasl::Step> step);
+  void end_login();
+  bool login_possible() const;  // at all, on this listener
+  bool login_now() const;       // with what is known of the connection
+  bool tls_required() const;
+  void on_starttls(std::string_view argument, std::string_view behind);
+  void on_rset(std::string_view argument);
+  void on_noop();
+  void on_vrfy();
+  void on_expn();
+  void on_help();
+  void on_quit(std::string_view argument);
+
+  std::shared_ptr<const SmtpListener> listener_;
+  Client client_;
+  Transaction transaction_;
+  Phase phase_ = Phase::connected;
+  Waiting waiting_ = Waiting::nothing;
+  bool greeting_due_ = true;
+  bool more_input_ =
+      false;  // the driver has more for us: hold replies back, answer the group at once
+  bool tls_available_ = true;
+  bool stressed_ = false;
+  bool stopping_ = false;        // shut_down() came while waiting for an answer
+  bool answered_since_ = false;  // an answer came since consume() last looked at the time
+  std::uint32_t errors_ = 0;     // since the last message taken
+  std::uint32_t junk_commands_ = 0;
+
+  std::vector<Action> actions_;  // from next_action_ on, to be done
+  std::size_t next_action_ = 0;
+  std::string out_;  // replies not yet handed out, bounded by kMaxReplies
+
+  std::string line_;         // the beginning of a line whose end has not come
+  bool discarding_ = false;  // in a line over its limit
+  bool discarded_cr_ = false;
+  std::size_t discarded_ = 0;  // in all such lines
+
+  Mailbox asked_;  // the recipient that AskRecipient is about
+  std::optional<sasl::Exchange> exchange_;
+
+  DotDecoder decoder_;
+  std::string content_;  // the first chunk
+  std::string chunk_;    // the one that is filling, behind the first
+  std::size_t trace_size_ = 0;
+  std::uint64_t content_size_ = 0;  // decoded, without the trace fields
+  std::uint64_t wire_size_ = 0;     // of the body as it came
+  bool staged_ = false;             // a StageBody went out that nobody has committed
+  bool too_large_ = false;
+
+  MonoTime now_;         // of the last consume()
+  MonoTime last_input_;  // for the idle time
+  MonoTime began_;       // of the line or body under way, for its total time
 };
 
 }  // namespace mail::smtp

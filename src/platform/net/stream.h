@@ -5,15 +5,18 @@
 
 #include <coroutine>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "base/clock.h"
 #include "base/executor.h"
 #include "base/result.h"
 #include "base/task.h"
+#include "platform/net/address.h"
 
 namespace mail::net {
 
@@ -31,28 +34,40 @@ class Cipher {
   virtual std::string last_error() const = 0;
 };
 
-// One I/O thread: an Executor with an event loop, timers and the deadline sweep.
-class IoThread;
+// Who is at the other end of a Unix socket, as the kernel says.
+struct PeerUser {
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  std::int32_t pid = 0;
+};
 
+// At most one wait at a time: a stream is served by one task.
 class Stream {
  public:
   Stream(Stream&&) noexcept;
   Stream& operator=(Stream&&) noexcept;
   ~Stream();  // closes
 
-  // Whether bytes can be read. Fails with deadline_exceeded, closed, io_error.
+  // Waits until bytes may be there to read. Fails with deadline_exceeded, closed, io_error.
   Task<Result<void>> readable(MonoTime deadline);
   // What is there now, without waiting; 0 only when nothing is. Fails with closed at the end.
   Result<std::size_t> read_some(std::span<char> into);
+  // What the socket takes now, without waiting; 0 when it takes nothing.
+  Result<std::size_t> write_some(std::string_view bytes);
   Task<Result<void>> write_all(std::string_view bytes, MonoTime deadline);
   // Runs the handshake of `cipher`, which then carries all bytes.
   Task<Result<void>> secure(std::unique_ptr<Cipher> cipher, MonoTime deadline);
   const Cipher* cipher() const;  // null in the clear
+  Task<Result<void>> connected(MonoTime deadline);  // for connect()
 
   int native_handle() const;
-  std::string peer_address() const;  // "192.0.2.1", without port
+  std::string peer_address() const;  // "192.0.2.1", without port; "" on a Unix socket
   std::uint16_t peer_port() const;
-  void close();  // ends every wait with Errc::closed
+  Result<PeerUser> peer_user() const;  // Unix sockets only
+  // Ends the wait under way with Errc::unavailable; the stream stays usable.
+  void interrupt();
+  void finish_writing();  // the peer reads an end; we may go on reading
+  void close();           // ends every wait with Errc::closed
 
   struct Impl;
   explicit Stream(std::unique_ptr<Impl> impl);

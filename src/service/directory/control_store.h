@@ -30,9 +30,11 @@ class ControlStore {
 
   std::shared_ptr<const Directory> snapshot() const;
 
+  // `owner` is "", an account, or an address of this domain whose account is still to come.
   Result<void> add_domain(const Domain& domain, const std::string& owner);
   // With its aliases. Refused while it has accounts: their mail goes with them, so they go first,
   // the last one by `remove_domain` itself when `with_accounts`; the ids removed are returned.
+  // Ids of accounts are never used again.
   Result<std::vector<AccountId>> remove_domain(const Domain& domain, bool with_accounts);
   // `password_hash` comes from Passwords::hash. The first account of a domain becomes its owner
   // where none is named. Refused for an address that is an alias.
@@ -43,6 +45,8 @@ class ControlStore {
   // An owner's domain passes to its oldest account left. The last account of a domain is refused
   // (postmaster must reach somebody): remove the domain instead.
   Result<AccountId> remove_account(const Mailbox& address);
+  // `address` is local, or "@domain" for its catch-all. Local members must be known already: an
+  // unknown one is a typing error that would lose mail. Members that vanish later are passed over.
   Result<void> add_alias(const std::string& address, const std::vector<std::string>& members);
   Result<void> remove_alias(const std::string& address);
 
@@ -52,6 +56,8 @@ class ControlStore {
  private:
   explicit ControlStore(std::unique_ptr<sql::Database> database);
   Result<void> reload();
+  // Domains owned by an account just removed get their oldest account left, or nobody.
+  Result<void> pass_on_domains_of(const std::string& account);
   std::unique_ptr<sql::Database> database_;
   std::mutex write_mutex_;
   mutable std::mutex snapshot_mutex_;

@@ -1,6 +1,7 @@
 // Domains, accounts and aliases as an immutable snapshot of the control store (design §3), and the
 // one place that says who a local address is. Any thread; a session asks the snapshot of the
-// moment.
+// moment. Addresses are compared in lower case. A disabled account may not log in, but still
+// receives: its mail is nobody else's to bounce.
 #pragma once
 
 #include <cstdint>
@@ -30,19 +31,24 @@ struct AccountRow {
   bool has_quota = false;
 };
 struct AliasRow {
-  std::string address;               // lower case; "@domain" is the catch-all of a domain
-  std::vector<std::string> members;  // addresses, local or not; lower case
+  std::string address;  // lower case; "@domain" is the catch-all of a domain
+  // Addresses, local or not; those elsewhere keep the case of their local part (RFC 5321 §2.4).
+  std::vector<std::string> members;
 };
 
-// Who an address is, after expansion of aliases (at most 10 deep, loops cut, doubles removed).
+// Who an address is, after expansion of aliases (at most 10 deep, loops cut, doubles removed, local
+// members that are nobody left out).
 struct Resolution {
   enum class Kind : std::uint8_t { not_local, unknown_user, taken };
   struct Member {
-    std::string address;               // after expansion; final recipient
+    std::string address;               // final recipient; in lower case if local
     std::optional<AccountId> account;  // nothing: an address elsewhere, a route decides
   };
   Kind kind = Kind::unknown_user;
-  bool expanded = false;  // through an alias with other members than itself
+  // Whether there are other members than the recipient itself. False: the one member's address is
+  // recipient.key(), its "+tag" kept; `received` must name it so. True: the event `expanded` names
+  // the members. Otherwise the sums of security.md 17 break.
+  bool expanded = false;
   bool always_taken =
       false;  // postmaster, abuse, root: no policy, greylist or quota (RFC 5321 §4.5.1)
   std::vector<Member> members;  // empty only with always_taken: nobody owns the domain yet, hold it
@@ -56,12 +62,16 @@ class Directory {
 
   bool is_local(const Domain& domain) const;
   // Order: account, alias, account without "+tag", postmaster/abuse/root -> owner, catch-all.
-  // A recipient with an empty domain ("Postmaster") belongs to the first domain.
+  // A recipient with an empty domain ("Postmaster") belongs to the first domain. The owner is the
+  // domain's oldest account while the one named does not exist.
   Resolution resolve(const Mailbox& recipient) const;
-  const AccountRow* account(std::string_view address) const;  // dies with the snapshot
+  // Rows in any case of the address; they die with the snapshot.
+  const AccountRow* account(std::string_view address) const;
   const AccountRow* account(AccountId id) const;
+  const AliasRow* alias(std::string_view address) const;
   // Whether `login` may use this sender: its own address, with any +tag, or an alias whose only
-  // member it is (RFC 6409 §6.1).
+  // member it is (RFC 6409 §6.1). A tagged address that is somebody's own is that one's, and a
+  // catch-all gives no right to send.
   bool may_send_as(std::string_view login, const Mailbox& sender) const;
 
   const std::vector<DomainRow>& domains() const { return domains_; }
@@ -76,12 +86,20 @@ class Directory {
     }
   };
   using Index = std::unordered_map<std::string, std::size_t, TextHash, std::equal_to<>>;
+  // All take an address or name in lower case.
+  const AccountRow* find_account(const std::string& address) const;
+  const AliasRow* find_alias(const std::string& address) const;
+  const AccountRow* account_without_tag(std::string_view address) const;
+  const AccountRow* owner_of(std::string_view domain) const;
+  void expand(std::string address, std::vector<Resolution::Member>& members) const;
+
   std::vector<DomainRow> domains_;
-  std::vector<AccountRow> accounts_;
+  std::vector<AccountRow> accounts_;  // oldest first
   std::vector<AliasRow> aliases_;
   Index domain_index_;
   Index account_index_;
   Index alias_index_;
+  Index owner_index_;  // domain -> account
   std::unordered_map<AccountId, std::size_t> account_by_id_;
 };
 

@@ -17,4 +17,8 @@ smtp::SenderVerdict may_send_as(const smtp::SmtpListener& listener, const smtp::
 // local.
 bool may_relay(const smtp::SmtpListener& listener, const smtp::Client& client);
 
+// Whether a recipient has such a form. Where one names no account of its own it is answered as
+// relaying (550 5.7.1), so that no catch-all takes it.
+bool hides_another_hop(const Mailbox& recipient);
+
 }  // namespace mail

@@ -21,6 +21,7 @@
 #include "codec/record/envelope.h"
 #include "codec/record/event.h"
 #include "codec/record/mailbox.h"
+#include "codec/record/pending.h"
 #include "service/store/draft.h"
 
 namespace mail {
@@ -96,9 +97,14 @@ class MailStore {
   virtual Task<Result<std::vector<record::MailboxEntry>>> entries(MailboxId mailbox, Uid after,
                                                                   std::size_t limit) = 0;
   virtual Task<Result<record::MailboxEntry>> entry(MailboxId mailbox, Uid uid) = 0;
+  // All or none: not_found names the first uid that is not there. A message goes with its last
+  // entry or waiting delivery; its events stay.
   virtual Task<Result<void>> remove_entries(MailboxId mailbox, std::vector<Uid> uids) = 0;
   virtual Task<Result<void>> remove_account(AccountId account) = 0;  // its mailboxes and mail
   virtual std::uint64_t mailbox_bytes(AccountId account) const = 0;  // from memory, for quotas
+
+  // Deliveries kept aside until an operator decides, oldest first, at most `limit`.
+  virtual Task<Result<std::vector<record::PendingDelivery>>> held(std::size_t limit) = 0;
 
   virtual Task<Result<CheckReport>> check() = 0;                      // reads everything
   virtual Task<Result<void>> backup(std::filesystem::path into) = 0;  // a live copy, openable

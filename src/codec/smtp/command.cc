@@ -1,0 +1,228 @@
+#include "codec/smtp/command.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/text.h"
+
+namespace mail::smtp {
+
+namespace {
+
+constexpr std::uint32_t packed(std::string_view word) {
+  return (static_cast<std::uint32_t>(static_cast<std::uint8_t>(word[0])) << 24) |
+         (static_cast<std::uint32_t>(static_cast<std::uint8_t>(word[1])) << 16) |
+         (static_cast<std::uint32_t>(static_cast<std::uint8_t>(word[2])) << 8) |
+         static_cast<std::uint32_t>(static_cast<std::uint8_t>(word[3]));
+}
+
+Verb verb_of_four(std::string_view word) {
+  switch (packed(word) & 0xDFDFDFDF) {  // letters to upper case; others can not become letters'
+    case packed("HELO"):
+      return Verb::helo;
+    case packed("EHLO"):
+      return Verb::ehlo;
+    case packed("MAIL"):
+      return Verb::mail;
+    case packed("RCPT"):
+      return Verb::rcpt;
+    case packed("DATA"):
+      return Verb::data;
+    case packed("RSET"):
+      return Verb::rset;
+    case packed("NOOP"):
+      return Verb::noop;
+    case packed("QUIT"):
+      return Verb::quit;
+    case packed("AUTH"):
+      return Verb::auth;
+    case packed("VRFY"):
+      return Verb::vrfy;
+    case packed("EXPN"):
+      return Verb::expn;
+    case packed("HELP"):
+      return Verb::help;
+    case packed("POST"):
+    case packed("HEAD"):
+      return Verb::http;
+    default:
+      return Verb::unknown;
+  }
+}
+
+Verb verb_of(std::string_view word) {
+  if (!std::ranges::all_of(word, is_alpha)) return Verb::unknown;
+  if (word.size() == 4) return verb_of_four(word);
+  if (iequals(word, "STARTTLS")) return Verb::starttls;
+  constexpr auto kHttp = std::to_array<std::string_view>(
+      {"GET", "PUT", "DELETE", "OPTIONS", "CONNECT", "TRACE", "PATCH", "PRI"});
+  for (const std::string_view http : kHttp) {
+    if (iequals(word, http)) return Verb::http;
+  }
+  return Verb::unknown;
+}
+
+// The next word of `text`, which is moved behind it.
+std::string_view take_word(std::string_view& text) {
+  text = trim(text);
+  const std::size_t end = std::min(text.find_first_of(" \t"), text.size());
+  const std::string_view word = text.substr(0, end);
+  text.remove_prefix(end);
+  return word;
+}
+
+// "FROM:" or "TO:" and the path behind it. Space before '<' is against RFC 5321 §3.3, and many send
+// it; there is no second way to read it.
+std::expected<ParsedPath, SyntaxFault> take_path(std::string_view argument,
+                                                 std::string_view keyword) {
+  if (!istarts_with(argument, keyword)) return std::unexpected(SyntaxFault::arguments);
+  auto parsed = parse_path(trim(argument.substr(keyword.size())));
+  if (!parsed) return std::unexpected(SyntaxFault::path);
+  if (!parsed->rest.empty() && parsed->rest.front() != ' ' && parsed->rest.front() != '\t') {
+    return std::unexpected(SyntaxFault::path);
+  }
+  return *std::move(parsed);
+}
+
+using Fault = std::optional<SyntaxFault>;
+
+Fault take_size(std::string_view value, MailFrom& mail) {
+  const auto size = parse_number(value);
+  // RFC 1870 §4: 1*20DIGIT.
+  if (mail.size || value.size() > 20 || !size) return SyntaxFault::parameter;
+  mail.size = *size;
+  return std::nullopt;
+}
+
+Fault take_body(std::string_view value, MailFrom& mail, bool& seen) {
+  if (seen) return SyntaxFault::parameter;
+  seen = true;
+  if (iequals(value, "8BITMIME")) {
+    mail.body = BodyType::eight_bit_mime;
+  } else if (iequals(value, "BINARYMIME")) {
+    return SyntaxFault::unknown_parameter;  // RFC 3030 §3: belongs to an extension not offered
+  } else if (!iequals(value, "7BIT")) {
+    return SyntaxFault::parameter;
+  }
+  return std::nullopt;
+}
+
+Fault take_auth(std::string_view value, MailFrom& mail) {
+  auto identity = decode_xtext(value);
+  if (mail.auth || !identity) return SyntaxFault::parameter;
+  // RFC 4954 §5: a mailbox or "<>".
+  if (*identity != "<>" && !Mailbox::parse(*identity)) return SyntaxFault::parameter;
+  mail.auth = *std::move(identity);
+  return std::nullopt;
+}
+
+// RFC 5321 §4.1.2: esmtp-keyword ["=" esmtp-value].
+Fault take_parameter(std::string_view word, MailFrom& mail, bool& body_seen) {
+  const std::size_t equals = std::min(word.find('='), word.size());
+  const std::string_view keyword = word.substr(0, equals);
+  const std::string_view value = word.substr(std::min(equals + 1, word.size()));
+  if (iequals(keyword, "SIZE")) return take_size(value, mail);
+  if (iequals(keyword, "BODY")) return take_body(value, mail, body_seen);
+  if (iequals(keyword, "AUTH")) return take_auth(value, mail);
+  return SyntaxFault::unknown_parameter;
+}
+
+int hex_digit(char c) {  // RFC 3461 §4: upper case only
+  if (is_digit(c)) return c - '0';
+  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+}  // namespace
+
+std::string_view to_string(Verb verb) {
+  constexpr auto kNames = std::to_array<std::string_view>(
+      {"HELO", "EHLO", "MAIL", "RCPT", "DATA", "RSET", "NOOP", "QUIT", "STARTTLS", "AUTH", "VRFY",
+       "EXPN", "HELP", "(HTTP)", "(unknown)"});
+  static_assert(kNames.size() == kVerbCount);
+  return kNames[static_cast<std::size_t>(verb)];
+}
+
+CommandLine parse_command(std::string_view line) {
+  const std::size_t end = std::min(line.find_first_of(" \t"), line.size());
+  // RFC 5321 §4.1.1: white space at the end of a line is tolerated.
+  return {verb_of(line.substr(0, end)), trim(line.substr(end))};
+}
+
+bool has_control(std::string_view text) {
+  bool found = false;  // no early exit: the loop is vectorised, and lines are short
+  for (const char c : text) {
+    const auto byte = static_cast<std::uint8_t>(c);
+    found |= (byte < 0x20 && byte != '\t') || byte == 0x7F;
+  }
+  return found;
+}
+
+std::expected<MailFrom, SyntaxFault> parse_mail(std::string_view argument) {
+  auto parsed = take_path(argument, "FROM:");
+  if (!parsed) return std::unexpected(parsed.error());
+  MailFrom mail;
+  mail.path = std::move(parsed->path);
+  // "Postmaster" without a domain is for RCPT only (RFC 5321 §4.1.1.3).
+  if (mail.path.mailbox && mail.path.mailbox->domain.empty()) {
+    return std::unexpected(SyntaxFault::path);
+  }
+  bool body_seen = false;
+  std::string_view rest = parsed->rest;
+  for (std::string_view word = take_word(rest); !word.empty(); word = take_word(rest)) {
+    if (const Fault fault = take_parameter(word, mail, body_seen)) return std::unexpected(*fault);
+  }
+  return mail;
+}
+
+std::expected<RcptTo, SyntaxFault> parse_rcpt(std::string_view argument) {
+  auto parsed = take_path(argument, "TO:");
+  if (!parsed) return std::unexpected(parsed.error());
+  if (!parsed->path.mailbox) return std::unexpected(SyntaxFault::path);
+  // No RCPT parameter is offered: all belong to DSN (RFC 3461) or to nobody.
+  if (!trim(parsed->rest).empty()) return std::unexpected(SyntaxFault::unknown_parameter);
+  return RcptTo{*std::move(parsed->path.mailbox)};
+}
+
+std::expected<AuthStart, SyntaxFault> parse_auth(std::string_view argument) {
+  AuthStart auth;
+  auth.mechanism = take_word(argument);
+  if (auth.mechanism.empty()) return std::unexpected(SyntaxFault::arguments);
+  if (const std::string_view initial = take_word(argument); !initial.empty()) {
+    auth.initial = initial;
+  }
+  if (!trim(argument).empty()) return std::unexpected(SyntaxFault::arguments);
+  return auth;
+}
+
+std::expected<std::string_view, SyntaxFault> parse_helo(std::string_view argument) {
+  const bool good = !argument.empty() && argument.size() <= 255 &&
+                    std::ranges::all_of(argument, [](char c) { return c > ' ' && c < 0x7F; });
+  if (!good) return std::unexpected(SyntaxFault::arguments);
+  return argument;
+}
+
+Result<std::string> decode_xtext(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    char c = text[i];
+    if (c == '+') {
+      if (i + 2 >= text.size()) return fail(Errc::bad_syntax, "xtext ends in its escape");
+      const int high = hex_digit(text[i + 1]);
+      const int low = hex_digit(text[i + 2]);
+      if (high < 0 || low < 0) return fail(Errc::bad_syntax, "xtext escape without two digits");
+      c = static_cast<char>(high * 16 + low);
+      i += 2;
+    } else if (c == '=' || c < '!' || c > '~') {
+      return fail(Errc::bad_syntax, "xtext with a character that must be escaped");
+    }
+    out.push_back(c);
+  }
+  // RFC 3461 §4 lets "+0A" through; nothing downstream may ever see a line end in a value.
+  if (has_control(out) || out.find('\t') != std::string::npos) {
+    return fail(Errc::bad_syntax, "xtext hides a control byte");
+  }
+  return out;
+}
+
+}  // namespace mail::smtp

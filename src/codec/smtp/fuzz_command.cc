@@ -1,0 +1,27 @@
+// Any line as a command: nothing crashes, and values keep what their types promise.
+#include <cstddef>
+#include <cstdint>
+
+#include "codec/smtp/command.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace mail::smtp;
+  const std::string_view line(reinterpret_cast<const char*>(data), size);
+  const CommandLine command = parse_command(line);
+  MAIL_ASSERT(command.argument.size() <= line.size());
+  for (const std::string_view argument : {command.argument, line}) {
+    if (const auto mail = parse_mail(argument); mail && mail->auth) {
+      MAIL_ASSERT(!has_control(*mail->auth));
+    }
+    if (const auto rcpt = parse_rcpt(argument)) {
+      // <""@a.example> has an empty local part, and RFC 5321 §4.1.2 allows it.
+      MAIL_ASSERT(!rcpt->mailbox.to_string().empty());
+    }
+    if (const auto auth = parse_auth(argument)) MAIL_ASSERT(!auth->mechanism.empty());
+    if (const auto helo = parse_helo(argument)) MAIL_ASSERT(!has_control(*helo));
+    if (const auto text = decode_xtext(argument)) {
+      MAIL_ASSERT(text->size() <= argument.size() && !has_control(*text));
+    }
+  }
+  return 0;
+}

@@ -1,0 +1,188 @@
+// Every reply an SMTP server of ours gives, in one catalogue: text is chosen here and nowhere else.
+// Enhanced codes: RFC 3463, RFC 5248; the greeting, replies to HELO and EHLO and 3xx have none
+// (RFC 2034 §4). Parts that vary (hostname, id, challenge) are put in by the functions below.
+#pragma once
+
+#include <array>
+#include <string>
+#include <string_view>
+
+#include "base/ids.h"
+#include "base/text.h"
+
+namespace mail::smtp {
+
+struct Reply {
+  std::string_view text;  // one line, without CRLF
+  constexpr bool is_permanent() const { return text.front() == '5'; }
+};
+
+// 2xx
+inline constexpr Reply kSenderTaken{"250 2.1.0 Sender taken"};
+inline constexpr Reply kRecipientTaken{"250 2.1.5 Recipient taken"};
+inline constexpr Reply kReset{"250 2.0.0 Reset"};
+inline constexpr Reply kNoop{"250 2.0.0 Fine"};
+inline constexpr Reply kHelp{
+    "214 2.0.0 Commands: EHLO MAIL RCPT DATA RSET NOOP QUIT, see RFC 5321"};
+inline constexpr Reply kBye{"221 2.0.0 Bye"};
+inline constexpr Reply kNotHttp{"221 2.7.0 This is SMTP, not HTTP"};
+inline constexpr Reply kReadyForTls{"220 2.0.0 Ready for TLS"};
+inline constexpr Reply kLoggedIn{"235 2.7.0 Logged in"};
+inline constexpr Reply kNotVerified{"252 2.5.0 Not verified; send mail and see"};
+// 3xx
+inline constexpr Reply kSendData{"354 Send the message, end with a line holding only a dot"};
+// 4xx
+inline constexpr Reply kTimedOut{"421 4.4.2 Waited too long, closing"};
+inline constexpr Reply kShuttingDown{"421 4.3.2 Service not available, closing"};
+inline constexpr Reply kTooManyErrors{"421 4.7.0 Too many errors, closing"};
+inline constexpr Reply kTooManyJunk{"421 4.7.0 Too many commands without mail, closing"};
+inline constexpr Reply kLineEndless{"421 4.7.0 Too much in lines over the limit, closing"};
+inline constexpr Reply kTooManyMessages{"421 4.7.0 Too many messages, come back later"};
+inline constexpr Reply kTooManyLogins{"421 4.7.0 Too many failed logins, come back later"};
+inline constexpr Reply kTlsNotNow{"454 4.7.0 TLS not available now"};
+inline constexpr Reply kLoginNotNow{"454 4.7.0 Can not check the login now"};
+inline constexpr Reply kTryLater{"451 4.3.0 Not possible now, try again later"};
+inline constexpr Reply kMailboxFull{"452 4.2.2 Mailbox full"};
+inline constexpr Reply kStorageFull{"452 4.3.1 Not enough space"};
+inline constexpr Reply kTooManyRecipients{"452 4.5.3 Too many recipients, send the rest later"};
+// 5xx: syntax and order
+inline constexpr Reply kUnknownCommand{"500 5.5.2 Unknown command"};
+inline constexpr Reply kLineTooLong{"500 5.5.2 Line too long"};
+inline constexpr Reply kAuthLineTooLong{"500 5.5.6 Response too long"};
+inline constexpr Reply kControlByte{
+    "500 5.5.2 Control byte or bare line end in a command, closing"};
+inline constexpr Reply kHeloSyntax{"501 One host name or address literal, please"};  // no code
+inline constexpr Reply kBadArguments{"501 5.5.4 Arguments missing or too many"};
+inline constexpr Reply kBadParameter{"501 5.5.4 Bad value of a parameter"};
+inline constexpr Reply kBadSender{"501 5.1.7 Bad syntax of the sender's address"};
+inline constexpr Reply kBadRecipient{"501 5.1.3 Bad syntax of the recipient's address"};
+inline constexpr Reply kBadBase64{"501 5.5.2 Can not decode the response"};
+inline constexpr Reply kLoginCancelled{"501 5.7.0 Login cancelled"};
+inline constexpr Reply kExpnOff{"502 5.5.1 EXPN not available"};
+inline constexpr Reply kStartTlsOff{"502 5.5.1 STARTTLS not available"};
+inline constexpr Reply kAuthOff{"502 5.5.1 AUTH not available"};
+inline constexpr Reply kHelloFirst{"503 5.5.1 EHLO or HELO first"};
+inline constexpr Reply kMailFirst{"503 5.5.1 MAIL first"};
+inline constexpr Reply kRecipientFirst{"503 5.5.1 No recipient taken, RCPT first"};
+inline constexpr Reply kSenderTwice{"503 5.5.1 Sender given already"};
+inline constexpr Reply kLoggedInAlready{"503 5.5.1 Logged in already"};
+inline constexpr Reply kNoLoginNow{"503 5.5.1 No login within a transaction"};
+inline constexpr Reply kMechanismUnknown{"504 5.5.4 Mechanism not available"};
+inline constexpr Reply kTlsFirst{"530 5.7.0 STARTTLS first"};
+inline constexpr Reply kTlsFirstForHelo{"530 STARTTLS first"};  // a reply to HELO has no code
+inline constexpr Reply kLoginFirst{"530 5.7.0 Log in first"};
+inline constexpr Reply kLoginWrong{"535 5.7.8 User or password wrong"};
+inline constexpr Reply kTlsAlready{"554 5.5.1 TLS is on already"};
+inline constexpr Reply kInputBehind{"554 5.5.0 Input behind a command that must be waited for"};
+inline constexpr Reply kUnknownParameter{"555 5.5.4 Parameter not known here"};
+// 5xx: policy and content
+inline constexpr Reply kUnknownUser{"550 5.1.1 No such mailbox"};
+inline constexpr Reply kRelayDenied{"550 5.7.1 No mail for that domain from you"};
+inline constexpr Reply kRecipientRefused{"550 5.7.1 Recipient refused"};
+inline constexpr Reply kSenderNotOwned{"550 5.7.1 That sender is not yours"};
+inline constexpr Reply kSenderRefused{"550 5.7.1 Sender refused"};
+inline constexpr Reply kMessageRefused{"550 5.7.1 Message refused"};
+inline constexpr Reply kBareLineEnd{"550 5.5.2 Bare CR or LF in the message, closing"};
+inline constexpr Reply kSeveralFrom{"550 5.6.0 Several From fields"};
+inline constexpr Reply kTooLarge{"552 5.3.4 Message too large"};
+inline constexpr Reply kHeaderTooLarge{"552 5.3.4 Header too large"};
+inline constexpr Reply kTooManyHops{"554 5.4.6 Too many Received fields, a loop"};
+inline constexpr Reply kBadFrom{"554 5.6.0 The message needs one valid From field"};
+
+inline constexpr auto kCatalogue = std::to_array<Reply>({
+    kSenderTaken,
+    kRecipientTaken,
+    kReset,
+    kNoop,
+    kHelp,
+    kBye,
+    kNotHttp,
+    kReadyForTls,
+    kLoggedIn,
+    kNotVerified,
+    kSendData,
+    kTimedOut,
+    kShuttingDown,
+    kTooManyErrors,
+    kTooManyJunk,
+    kLineEndless,
+    kTooManyMessages,
+    kTooManyLogins,
+    kTlsNotNow,
+    kLoginNotNow,
+    kTryLater,
+    kMailboxFull,
+    kStorageFull,
+    kTooManyRecipients,
+    kUnknownCommand,
+    kLineTooLong,
+    kAuthLineTooLong,
+    kControlByte,
+    kHeloSyntax,
+    kBadArguments,
+    kBadParameter,
+    kBadSender,
+    kBadRecipient,
+    kBadBase64,
+    kLoginCancelled,
+    kExpnOff,
+    kStartTlsOff,
+    kAuthOff,
+    kHelloFirst,
+    kMailFirst,
+    kRecipientFirst,
+    kSenderTwice,
+    kLoggedInAlready,
+    kNoLoginNow,
+    kMechanismUnknown,
+    kTlsFirst,
+    kTlsFirstForHelo,
+    kLoginFirst,
+    kLoginWrong,
+    kTlsAlready,
+    kInputBehind,
+    kUnknownParameter,
+    kUnknownUser,
+    kRelayDenied,
+    kRecipientRefused,
+    kSenderNotOwned,
+    kSenderRefused,
+    kMessageRefused,
+    kBareLineEnd,
+    kSeveralFrom,
+    kTooLarge,
+    kHeaderTooLarge,
+    kTooManyHops,
+    kBadFrom,
+});
+
+inline void append_reply(std::string& out, Reply reply) { append(out, reply.text, "\r\n"); }
+
+// The four ways to begin; none has an enhanced code (RFC 2034 §4).
+inline void append_greeting(std::string& out, std::string_view hostname) {
+  append(out, "220 ", hostname, " ESMTP Mailwright\r\n");
+}
+inline void append_refusal_greeting(std::string& out, std::string_view hostname) {
+  append(out, "554 ", hostname, " You talk before you are greeted\r\n");
+}
+inline void append_busy_greeting(std::string& out, std::string_view hostname) {
+  append(out, "421 ", hostname, " Service not available, closing\r\n");
+}
+// Before a session exists: over a connection limit, or no memory (security.md §3).
+inline std::string busy_greeting(std::string_view hostname) {
+  std::string out;
+  append_busy_greeting(out, hostname);
+  return out;
+}
+inline void append_helo_reply(std::string& out, std::string_view hostname) {
+  append(out, "250 ", hostname, "\r\n");
+}
+inline void append_message_taken(std::string& out, const MessageId& id) {
+  append(out, "250 2.0.0 ", id.to_string(), "\r\n");
+}
+// RFC 4954 §4: the space is there also when the challenge is empty.
+inline void append_challenge(std::string& out, std::string_view base64) {
+  append(out, "334 ", base64, "\r\n");
+}
+
+}  // namespace mail::smtp

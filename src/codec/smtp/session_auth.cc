@@ -1,0 +1,93 @@
+// AUTH (RFC 4954); which reply when: security.md 40 and 41.
+#include "base/base64.h"
+#include "base/text.h"
+#include "codec/smtp/server_session.h"
+
+namespace mail::smtp {
+
+bool ServerSession::login_possible() const {
+  return listener_->login_offered() &&
+         (listener_->tls != TlsMode::none || listener_->insecure_auth);
+}
+
+bool ServerSession::login_now() const {
+  return login_possible() && (client_.tls || listener_->insecure_auth);
+}
+
+void ServerSession::on_auth(std::string_view argument) {
+  if (!login_possible()) return refuse(kAuthOff);
+  if (phase_ == Phase::connected) return refuse(kHelloFirst);
+  if (!client_.login.empty()) return refuse(kLoggedInAlready);
+  if (phase_ != Phase::greeted) return refuse(kNoLoginNow);
+  const auto auth = parse_auth(argument);
+  if (!auth) return refuse(kBadArguments);
+  const auto mechanism = sasl::find_mechanism(auth->mechanism);
+  if (!mechanism || !login_now()) return refuse(kMechanismUnknown);
+  exchange_.emplace(*mechanism);
+  if (!auth->initial) return on_auth_step(exchange_->start(std::nullopt));
+  // RFC 4954 §4: "=" is a response of no octets.
+  auto initial = base64_decode(*auth->initial == "=" ? "" : *auth->initial);
+  if (!initial) {
+    end_login();
+    return refuse(kBadBase64);
+  }
+  on_auth_step(exchange_->start(*initial));
+  sasl::wipe(*initial);
+}
+
+void ServerSession::on_auth_response(std::string_view line) {
+  if (line == "*") {
+    end_login();
+    return refuse(kLoginCancelled);
+  }
+  auto response = base64_decode(line);
+  if (!response) {
+    end_login();
+    return refuse(kBadBase64);
+  }
+  on_auth_step(exchange_->respond(*response));
+  sasl::wipe(*response);
+}
+
+void ServerSession::on_auth_step(Result<sasl::Step> step) {
+  if (!step) {
+    end_login();
+    return refuse(step.error().code == Errc::not_allowed ? kLoginWrong : kBadBase64);
+  }
+  if (const auto* challenge = std::get_if<sasl::Challenge>(&*step)) {
+    phase_ = Phase::login;
+    return append_challenge(out_, base64_encode(challenge->text));
+  }
+  auto& found = std::get<sasl::Credentials>(*step);
+  end_login();
+  ask(Waiting::login, AskLogin{std::move(found.user), std::move(found.password)});
+}
+
+// The exchange is over, however it went.
+void ServerSession::end_login() {
+  exchange_.reset();
+  phase_ = Phase::greeted;
+}
+
+void ServerSession::answer(LoginVerdict verdict, std::string account) {
+  if (!answered(Waiting::login)) return;
+  switch (verdict) {
+    case LoginVerdict::accept:
+      MAIL_ASSERT(!account.empty());
+      client_.login = std::move(account);
+      send(kLoggedIn);
+      break;
+    case LoginVerdict::wrong:
+      refuse(kLoginWrong);
+      break;
+    case LoginVerdict::busy:
+      send(kLoginNotNow);
+      break;
+    case LoginVerdict::throttled:
+      refuse_and_close(kTooManyLogins);
+      break;
+  }
+  settle();
+}
+
+}  // namespace mail::smtp

@@ -1,0 +1,141 @@
+// DATA (RFC 5321 §4.1.1.4): the content streams in, the first chunk stays here, full ones behind it
+// go out to where the body will live.
+#include <algorithm>
+#include <utility>
+
+#include "codec/smtp/server_session.h"
+
+namespace mail::smtp {
+
+namespace {
+// What SIZE= promises is believed up to here: a declaration costs the client nothing.
+constexpr std::size_t kMaxReserve = std::size_t{64} << 10;
+constexpr std::size_t kFirstReserve = std::size_t{8} << 10;
+}  // namespace
+
+void ServerSession::on_data(std::string_view argument) {
+  if (phase_ == Phase::connected) return refuse(kHelloFirst);
+  if (phase_ == Phase::greeted) return refuse(kMailFirst);
+  if (phase_ == Phase::mail) return refuse(kRecipientFirst);  // RFC 2920 §3.2 (3)
+  if (!argument.empty()) return refuse(kBadArguments);
+  ask(Waiting::data, AskData{});
+}
+
+void ServerSession::answer(DataVerdict verdict) {
+  if (!answered(Waiting::data)) return;
+  if (verdict.kind != DataVerdict::Kind::accept) {
+    end_transaction();
+    send(verdict.kind == DataVerdict::Kind::storage_full ? kStorageFull : kTryLater);
+    return settle();
+  }
+  const std::size_t expected = transaction_.declared_size
+                                   ? static_cast<std::size_t>(std::min<std::uint64_t>(
+                                         *transaction_.declared_size, kMaxReserve))
+                                   : kFirstReserve;
+  content_ = std::move(verdict.trace_fields);
+  trace_size_ = content_.size();
+  content_.reserve(trace_size_ + expected + 2);
+  decoder_ = DotDecoder(listener_->role == Role::relay ? listener_->bare_lf : BareLf::reject);
+  phase_ = Phase::data;
+  began_ = now_;
+  send(kSendData);
+  settle();
+}
+
+// Takes up to the end of the data, or until a chunk is full.
+std::size_t ServerSession::take_body(std::string_view input) {
+  std::string& chunk = content_.size() < kStageChunk ? content_ : chunk_;
+  // One more than fits: a chunk goes out only when it is known not to be the last.
+  const std::size_t room = kStageChunk + 1 - std::min(chunk.size(), kStageChunk);
+  const std::size_t before = chunk.size();
+  const std::size_t taken = decoder_.feed(input.substr(0, room), &chunk);
+  content_size_ += chunk.size() - before;
+  wire_size_ += taken;
+  if (too_large_ || decoder_.damaged()) {
+    chunk_ = {};  // it will be refused: only its end is still wanted
+    content_.resize(std::min(content_.size(), trace_size_));
+  } else if (content_size_ > listener_->max_message_size) {
+    too_large_ = true;
+  }
+  // Who is told no after the last dot only is told earlier when there seems to be no dot.
+  if (too_large_ && wire_size_ > 2 * listener_->max_message_size + kStageChunk) {
+    refuse_and_close(kTooLarge);
+    return taken;
+  }
+  roll_chunks();
+  if (decoder_.done()) on_end_of_data();
+  return taken;
+}
+
+void ServerSession::roll_chunks() {
+  if (content_.size() > kStageChunk) {
+    chunk_.reserve(kStageChunk + 2);
+    chunk_.assign(content_, kStageChunk);
+    content_.resize(kStageChunk);
+  } else if (chunk_.size() > kStageChunk) {
+    std::string more;
+    more.reserve(kStageChunk + 2);
+    more.assign(chunk_, kStageChunk);
+    chunk_.resize(kStageChunk);
+    act(StageBody{std::exchange(chunk_, std::move(more))});
+    staged_ = true;
+  }
+}
+
+void ServerSession::on_end_of_data() {
+  // Damage first: who can not be trusted with line ends is not to go on talking (security.md §3).
+  if (decoder_.damaged()) return refuse_and_close(kBareLineEnd);
+  if (too_large_) {
+    end_transaction();
+    return refuse(kTooLarge);
+  }
+  JudgeAndCommit judge;
+  judge.content = std::move(content_);
+  judge.trace_size = trace_size_;
+  judge.last_chunk = std::move(chunk_);
+  judge.size = trace_size_ + content_size_;
+  content_ = {};
+  chunk_ = {};
+  ask(Waiting::commit, std::move(judge));
+}
+
+void ServerSession::answer(const CommitVerdict& verdict) {
+  if (!answered(Waiting::commit)) return;
+  using Kind = CommitVerdict::Kind;
+  // Accepted chunks belong to the message; damaged ones are kept aside with it.
+  if (verdict.kind == Kind::accepted || verdict.kind == Kind::withheld) staged_ = false;
+  end_transaction();
+  switch (verdict.kind) {
+    case Kind::accepted:
+      errors_ = 0;
+      junk_commands_ = 0;
+      append_message_taken(out_, verdict.id);
+      break;
+    case Kind::refused:
+      refuse(kMessageRefused);
+      break;
+    case Kind::several_from:
+      refuse(kSeveralFrom);
+      break;
+    case Kind::bad_from:
+      refuse(kBadFrom);
+      break;
+    case Kind::header_too_large:
+      refuse(kHeaderTooLarge);
+      break;
+    case Kind::too_many_hops:
+      refuse(kTooManyHops);
+      break;
+    case Kind::storage_full:
+      send(kStorageFull);
+      break;
+    case Kind::try_later:
+      send(kTryLater);
+      break;
+    case Kind::withheld:
+      return close();
+  }
+  settle();
+}
+
+}  // namespace mail::smtp

@@ -1,0 +1,57 @@
+// RCPT (RFC 5321 §4.1.1.3). Who is taken, others say.
+#include "codec/smtp/server_session.h"
+
+namespace mail::smtp {
+
+void ServerSession::on_rcpt(std::string_view argument) {
+  if (phase_ != Phase::mail && phase_ != Phase::recipients) {
+    return refuse(phase_ == Phase::connected ? kHelloFirst : kMailFirst);
+  }
+  auto rcpt = parse_rcpt(argument);
+  if (!rcpt) {
+    switch (rcpt.error()) {
+      case SyntaxFault::path:
+        return refuse(kBadRecipient);
+      case SyntaxFault::unknown_parameter:
+        return refuse(kUnknownParameter);
+      case SyntaxFault::parameter:
+        return refuse(kBadParameter);
+      case SyntaxFault::arguments:
+        return refuse(kBadArguments);
+    }
+  }
+  // No error of the client's: it sends the rest in another transaction (RFC 5321 §4.5.3.1.10).
+  if (transaction_.recipients.size() >= listener_->max_recipients) return send(kTooManyRecipients);
+  asked_ = rcpt->mailbox;
+  ask(Waiting::recipient, AskRecipient{std::move(rcpt->mailbox)});
+}
+
+void ServerSession::answer(RecipientVerdict verdict) {
+  if (!answered(Waiting::recipient)) return;
+  switch (verdict) {
+    case RecipientVerdict::accept:
+      transaction_.recipients.push_back(std::move(asked_));
+      phase_ = Phase::recipients;
+      send(kRecipientTaken);
+      break;
+    case RecipientVerdict::unknown_user:
+      refuse(kUnknownUser);
+      break;
+    case RecipientVerdict::relay_denied:
+      refuse(kRelayDenied);
+      break;
+    case RecipientVerdict::refused:
+      refuse(kRecipientRefused);
+      break;
+    case RecipientVerdict::mailbox_full:
+      send(kMailboxFull);
+      break;
+    case RecipientVerdict::try_later:
+      send(kTryLater);
+      break;
+  }
+  asked_ = {};
+  settle();
+}
+
+}  // namespace mail::smtp

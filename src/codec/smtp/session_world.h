@@ -1,0 +1,174 @@
+// Tests only: the small world that answers a ServerSession (tests/dialogs/README.md, "The world"),
+// and a driver without sockets that performs its actions.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/text.h"
+#include "codec/smtp/server_session.h"
+
+namespace mail::smtp {
+
+class World {
+ public:
+  static bool is_local(std::string_view domain) {
+    return domain == "yahoo.test" || domain == "gmail.test";
+  }
+
+  SenderVerdict sender(const Client& client, const ReversePath& path) const {
+    if (client.login.empty()) return SenderVerdict::accept;
+    return path.mailbox && path.mailbox->key() == client.login ? SenderVerdict::accept
+                                                               : SenderVerdict::not_owned;
+  }
+
+  RecipientVerdict recipient(const SmtpListener& listener, const Client& client,
+                             const Mailbox& mailbox) const {
+    const std::string key = mailbox.key();
+    const std::string_view local = std::string_view(key).substr(0, key.rfind('@'));
+    const bool duty = local == "postmaster" || local == "abuse" || local == "root";
+    const std::string& domain = mailbox.domain.text();
+    if (duty && (domain.empty() || is_local(domain))) return RecipientVerdict::accept;
+    if (is_local(domain)) {
+      if (key == "full@yahoo.test") return RecipientVerdict::mailbox_full;
+      const bool known = key == "jerry@yahoo.test" || key == "team@yahoo.test" ||
+                         key == "tom@gmail.test" || key.starts_with("jerry+");
+      return known ? RecipientVerdict::accept : RecipientVerdict::unknown_user;
+    }
+    const bool trusted =
+        !client.login.empty() || (listener.role == Role::relay && client.peer.may_relay);
+    return domain == "hold.test" && trusted ? RecipientVerdict::accept
+                                            : RecipientVerdict::relay_denied;
+  }
+
+  LoginVerdict login(std::string_view user, std::string_view password) const {
+    const bool right = (user == "jerry@yahoo.test" && password == "jerry-secret") ||
+                       (user == "tom@gmail.test" && password == "tom-secret");
+    return right ? LoginVerdict::accept : LoginVerdict::wrong;
+  }
+
+  CommitVerdict commit(const SmtpListener& listener, const JudgeAndCommit& judge) {
+    const std::string_view content(judge.content);
+    const std::string_view header =
+        content.substr(judge.trace_size, content.find("\r\n\r\n", judge.trace_size));
+    std::size_t from = istarts_with(header, "From:") ? 1 : 0;
+    for (std::size_t at = header.find("\nFrom:"); at != std::string_view::npos;
+         at = header.find("\nFrom:", at + 1)) {
+      ++from;
+    }
+    using Kind = CommitVerdict::Kind;
+    if (listener.role == Role::mx && from > 1) return {Kind::several_from, {}};
+    if (listener.role == Role::submission && from != 1) return {Kind::bad_from, {}};
+    return {Kind::accepted, MessageId::make(1'700'000'000'000, 1, ++commits_)};
+  }
+
+ private:
+  std::uint32_t commits_ = 0;
+};
+
+// One connection: what a driver does, and what it must be able to rely on, asserted.
+class Wire {
+ public:
+  Wire(std::shared_ptr<const SmtpListener> listener, Peer peer, World& world)
+      : listener_(std::move(listener)), world_(world), session_(listener_, std::move(peer), now_) {}
+
+  ServerSession& session() { return session_; }
+  bool closed() const { return closed_; }
+  bool wants_tls() const { return wants_tls_; }
+  bool has_staged() const { return staged_; }
+  std::string& output() { return output_; }
+  const std::string& last_message() const { return last_message_; }
+  void advance(std::chrono::seconds by) {
+    now_ += by;
+    if (!closed_ && now_ >= session_.deadline()) session_.time_out();
+  }
+
+  // Bytes arrive together. `greeted`: the greeting has been asked for before.
+  void arrive(std::string_view bytes) {
+    if (closed_) return;
+    rest_.append(bytes);
+    rest_.erase(0, session_.consume(rest_, now_));
+    pump();
+  }
+
+  void pump() {
+    for (;;) {
+      while (std::optional<Action> action = session_.next()) perform(std::move(*action));
+      if (closed_ || wants_tls_ || rest_.empty()) return;
+      const std::size_t taken = session_.consume(rest_, now_);
+      rest_.erase(0, taken);
+    }
+  }
+
+  void handshake() {
+    wants_tls_ = false;
+    session_.tls_established({"TLSv1.3", "TLS_AES_256_GCM_SHA384"});
+  }
+
+ private:
+  void perform(Action action) {
+    MAIL_ASSERT(!closed_);
+    if (auto* send = std::get_if<Send>(&action)) {
+      MAIL_ASSERT(!send->bytes.empty() && send->bytes.ends_with("\r\n"));
+      output_ += send->bytes;
+    } else if (auto* stage = std::get_if<StageBody>(&action)) {
+      MAIL_ASSERT(stage->chunk.size() == kStageChunk);
+      staged_ = true;
+      message_.push_back(std::move(stage->chunk));
+    } else if (std::holds_alternative<DropBody>(action)) {
+      MAIL_ASSERT(staged_);
+      staged_ = false;
+      message_.clear();
+    } else if (std::holds_alternative<UpgradeToTls>(action)) {
+      wants_tls_ = true;
+    } else if (std::holds_alternative<Close>(action)) {
+      closed_ = true;
+    } else {
+      reply_to(action);
+    }
+  }
+
+  void reply_to(const Action& action) {
+    MAIL_ASSERT(session_.waiting_for_answer());
+    if (const auto* sender = std::get_if<AskSender>(&action)) {
+      session_.answer(world_.sender(session_.client(), sender->reverse_path));
+    } else if (const auto* recipient = std::get_if<AskRecipient>(&action)) {
+      session_.answer(world_.recipient(*listener_, session_.client(), recipient->recipient));
+    } else if (const auto* login = std::get_if<AskLogin>(&action)) {
+      session_.answer(world_.login(login->user, login->password), to_lower(login->user));
+    } else if (std::holds_alternative<AskData>(action)) {
+      session_.answer(DataVerdict{DataVerdict::Kind::accept, "Received: from test\r\n"});
+    } else {
+      const auto& judge = std::get<JudgeAndCommit>(action);
+      MAIL_ASSERT(!session_.transaction().recipients.empty());
+      MAIL_ASSERT(!staged_ || !judge.last_chunk.empty());
+      last_message_ = judge.content;
+      for (const std::string& chunk : message_) last_message_ += chunk;
+      last_message_ += judge.last_chunk;
+      MAIL_ASSERT(judge.size == last_message_.size());
+      const CommitVerdict verdict = world_.commit(*listener_, judge);
+      if (verdict.kind == CommitVerdict::Kind::accepted) {
+        staged_ = false;
+        message_.clear();
+      }
+      session_.answer(verdict);
+    }
+  }
+
+  MonoTime now_{};
+  std::shared_ptr<const SmtpListener> listener_;
+  World& world_;
+  ServerSession session_;
+  std::string rest_;
+  std::string output_;
+  std::vector<std::string> message_;
+  std::string last_message_;
+  bool staged_ = false;
+  bool wants_tls_ = false;
+  bool closed_ = false;
+};
+
+}  // namespace mail::smtp

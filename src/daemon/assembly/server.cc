@@ -1,0 +1,148 @@
+#include "daemon/assembly/server.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "platform/tls/context.h"
+
+namespace mail {
+namespace {
+
+constexpr std::size_t kMaxWaitingHashes = 256;  // beyond that logins are answered 454 4.7.0
+constexpr Milliseconds kStopGrace{3000};
+
+std::size_t cores() { return std::max(1U, std::thread::hardware_concurrency()); }
+
+std::string_view to_string(smtp::TlsMode mode) {
+  switch (mode) {
+    case smtp::TlsMode::none:
+      return "none";
+    case smtp::TlsMode::starttls:
+      return "starttls";
+    case smtp::TlsMode::implicit:
+      return "implicit";
+  }
+  return "none";
+}
+
+// security.md 44: people's programs are held to AEAD; on the way between servers being strict
+// would only drive peers to plaintext.
+Result<std::shared_ptr<const tls::ServerContext>> load_tls(const Settings& settings,
+                                                           const smtp::SmtpListener& listener) {
+  if (listener.tls == smtp::TlsMode::none || !settings.tls.present()) return nullptr;
+  const tls::Suites suites =
+      listener.role == smtp::Role::submission ? tls::Suites::aead : tls::Suites::forward_secret;
+  Result<std::shared_ptr<const tls::ServerContext>> context = tls::ServerContext::load(
+      settings.tls.certificate, settings.tls.key, suites, listener.address);
+  if (context) return context;
+  return fail(Errc::invalid_argument,
+              concat("[tls] cannot be used: ", context.error().detail, ". certificate (",
+                     settings.tls.certificate, ") and key (", settings.tls.key,
+                     ") must be PEM files that belong together"));
+}
+
+SmtpLimits smtp_limits(const LimitSettings& limits) {
+  SmtpLimits out;
+  out.max_connections = limits.max_connections;
+  out.connections_per_client = limits.connections_per_client;
+  out.connections_per_minute = limits.connection_rate;
+  out.messages_per_minute = limits.message_rate;
+  return out;
+}
+
+Result<std::vector<ServedListener>> served(const Settings& settings) {
+  const auto networks = std::make_shared<const std::vector<IpNetwork>>(settings.relay.networks);
+  std::vector<ServedListener> out;
+  for (const auto& listener : settings.listeners) {
+    MAIL_TRY(auto context, load_tls(settings, *listener));
+    out.push_back(
+        {listener, settings.routes, networks, std::move(context), smtp_limits(settings.limits)});
+  }
+  return out;
+}
+
+}  // namespace
+
+Server::Server(std::shared_ptr<const Settings> settings, const Clock& clock, log::Sink& sink,
+               std::unique_ptr<State> state)
+    : clock_(clock),
+      sink_(sink),
+      started_at_(clock.wall_now()),
+      state_(std::move(state)),
+      hash_pool_(cores(), kMaxWaitingHashes),
+      authenticator_(*state_->control, hash_pool_),
+      spool_(*state_->store, *state_->control, judges_, clock),
+      settings_(std::move(settings)) {
+  std::vector<net::IoThread*> threads;
+  for (std::size_t i = 0; i < cores(); ++i) {
+    threads_.push_back(std::make_unique<net::IoThread>(clock));
+    threads.push_back(threads_.back().get());
+  }
+  smtp_ = std::make_unique<SmtpServer>(
+      std::move(threads),
+      Services{*state_->store, *state_->control, authenticator_, judges_, spool_, limits_, clock_});
+  for (std::size_t i = 0; i < threads_.size(); ++i) threads_[i]->start(concat("mw-io-", i));
+}
+
+Result<std::unique_ptr<Server>> Server::open(std::shared_ptr<const Settings> settings,
+                                             const Clock& clock, log::Sink& sink) {
+  log::set_sink(&sink, settings->log.level);
+  MAIL_TRY(served(*settings));  // a bad certificate is said before anything is touched
+  MAIL_TRY(auto state, State::open(settings->state, clock));
+  return std::unique_ptr<Server>(new Server(std::move(settings), clock, sink, std::move(state)));
+}
+
+Server::~Server() {
+  stop();
+  smtp_.reset();
+  for (const auto& thread : threads_) thread->stop();
+  for (const auto& thread : threads_) thread->join();
+}
+
+Result<void> Server::listen() {
+  const std::lock_guard lock(mutex_);
+  MAIL_TRY(std::vector<ServedListener> listeners, served(*settings_));
+  return smtp_->apply(std::move(listeners));
+}
+
+Result<void> Server::reload(const Settings& loaded) {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> restart_needed = changed_restart_only(*settings_, loaded);
+  std::shared_ptr<const Settings> next = until_restart(*settings_, loaded);
+  MAIL_TRY(std::vector<ServedListener> listeners, served(*next));
+  MAIL_TRY(smtp_->apply(std::move(listeners)));
+  log::set_sink(&sink_, next->log.level);
+  settings_ = std::move(next);
+  restart_needed_ = std::move(restart_needed);
+  for (const std::string& key : restart_needed_) {
+    log::warning("serve.restart_needed", {{"key", key}});
+  }
+  return {};
+}
+
+void Server::stop() { smtp_->stop(kStopGrace); }
+
+ServerStatus Server::status() const {
+  ServerStatus status;
+  status.version = kVersion;
+  status.process = ::getpid();
+  status.started_at = started_at_;
+  status.counters = state_->store->counters();
+  status.store_healthy = state_->store->healthy();
+  status.storage_low = state_->store->storage_low();
+  const std::lock_guard lock(mutex_);
+  status.hostname = settings_->hostname;
+  status.state = settings_->state;
+  status.restart_needed = restart_needed_;
+  const std::vector<net::Address> addresses = smtp_->addresses();
+  for (std::size_t i = 0; i < addresses.size(); ++i) {  // none before listen()
+    const smtp::SmtpListener& listener = *settings_->listeners[i];
+    status.listeners.push_back({addresses[i].text(), std::string(smtp::to_string(listener.role)),
+                                std::string(to_string(listener.tls))});
+  }
+  return status;
+}
+
+}  // namespace mail

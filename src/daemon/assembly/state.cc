@@ -1,0 +1,47 @@
+#include "daemon/assembly/state.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+
+#include "base/text.h"
+#include "service/store/rocks_mail_store.h"
+
+namespace mail {
+namespace {
+
+// Before anything is touched: a state of another user is the commonest mistake, and RocksDB would
+// say it in its own words.
+Result<void> check_rights(const std::filesystem::path& folder) {
+  std::filesystem::path there = folder;
+  std::error_code ignored;
+  while (!std::filesystem::exists(there, ignored) && there.has_relative_path()) {
+    there = there.parent_path();
+  }
+  if (::access(there.c_str(), R_OK | W_OK | X_OK) == 0) return {};
+  const int why = errno;
+  return fail(why == EACCES || why == EROFS ? Errc::not_allowed : Errc::io_error,
+              concat(there.string(), ": ", std::generic_category().message(why),
+                     ". Give that folder to the user who starts the server, or name another"));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<State>> State::open(const std::filesystem::path& folder,
+                                           const Clock& clock) {
+  MAIL_TRY(check_rights(folder));
+  MAIL_TRY(os::make_directories(folder, 0700));
+  Result<os::LockFile> lock = os::LockFile::take(folder / "lock");
+  if (!lock && lock.error().code == Errc::already_exists) {
+    return fail(Errc::overloaded, concat("The state ", folder.string(), " is in use: ",
+                                         lock.error().detail, ". Stop that process first."));
+  }
+  if (!lock) return std::unexpected(lock.error());
+  auto state = std::make_unique<State>(std::move(*lock));
+  MAIL_TRY(state->control, ControlStore::open(folder / "control.db"));
+  MAIL_TRY(state->store, RocksMailStore::open(folder, clock, RocksOptions{}));
+  return state;
+}
+
+}  // namespace mail

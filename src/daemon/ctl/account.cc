@@ -1,0 +1,112 @@
+// account add|list|passwd|disable|enable|remove: who has a mailbox and may log in.
+#include "base/log.h"
+#include "base/text.h"
+#include "daemon/ctl/admin.h"
+#include "daemon/ctl/text_table.h"
+#include "platform/password/password.h"
+
+namespace mail::ctl {
+namespace {
+
+std::expected<std::string, Refusal> hash_secret(const Request& request) {
+  if (request.secret.empty()) {
+    return refuse(Exit::bad_data,
+                  "The password is empty. Give it as one line on standard input, with "
+                  "--password-stdin.");
+  }
+  MAIL_TRY(std::string hashed, password::hash(request.secret));
+  return hashed;
+}
+
+// What happens to one account on the pool: hashing and SQLite both block.
+std::expected<AccountId, Refusal> add_blocking(Admin& admin, const Request& request,
+                                               const Mailbox& address,
+                                               std::optional<std::uint64_t> quota) {
+  MAIL_TRY(const std::string hashed, hash_secret(request));
+  MAIL_TRY(const AccountId id, admin.control.add_account(address, hashed, quota));
+  return id;
+}
+
+Answer passwd_blocking(Admin& admin, const Request& request, const Mailbox& address) {
+  MAIL_TRY(const std::string hashed, hash_secret(request));
+  MAIL_TRY(admin.control.set_password(address, hashed));
+  return {};
+}
+
+Task<Answer> set_disabled(Admin& admin, const Request& request, Output& output, bool disabled) {
+  MAIL_CO_TRY(const Mailbox address, parse_account_address(request.text("ADDRESS")));
+  MAIL_CO_TRY(
+      co_await on(admin.pool, [&] { return admin.control.set_disabled(address, disabled); }));
+  log::info(disabled ? "account.disabled" : "account.enabled", {{"account", address.key()}});
+  co_return co_await print(
+      output,
+      concat(address.to_string(), disabled ? " may not log in any more; its mail is still taken.\n"
+                                           : " may log in again.\n"));
+}
+
+}  // namespace
+
+Task<Answer> account_add(Admin& admin, const Request& request, Output& output) {
+  MAIL_CO_TRY(const Mailbox address, parse_account_address(request.text("ADDRESS")));
+  std::optional<std::uint64_t> quota;
+  if (request.has("--quota")) {
+    MAIL_CO_TRY(quota, parse_size(request.text("--quota")));
+  }
+  MAIL_CO_TRY(
+      co_await on(admin.pool, [&] { return add_blocking(admin, request, address, quota); }));
+  log::info("account.added", {{"account", address.key()}});
+  co_return co_await print(output, concat("Account ", address.to_string(), " is there.\n"));
+}
+
+Task<Answer> account_list(Admin& admin, const Request& request, Output& output) {
+  const std::shared_ptr<const Directory> directory = admin.control.snapshot();
+  TextTable table({"ACCOUNT", "USED", "QUOTA", "LOGIN"});
+  JsonRows rows(output);
+  for (const AccountRow& account : directory->accounts()) {
+    const std::uint64_t used = admin.store.mailbox_bytes(account.id);
+    if (request.json) {
+      MAIL_CO_TRY(co_await rows.add(json::Object{
+          {"address", account.address},
+          {"disabled", account.disabled},
+          {"quota", account.has_quota ? json::Value(account.quota_bytes) : json::Value()},
+          {"bytes", used}}));
+    } else {
+      table.add({account.address, human_size(used),
+                 account.has_quota ? human_size(account.quota_bytes) : "-",
+                 account.disabled ? "disabled" : "yes"});
+    }
+  }
+  if (request.json) co_return co_await rows.finish();
+  if (table.empty()) {
+    co_return co_await print(
+        output, "No accounts yet. `mailwright account add ADDRESS --password-stdin` adds one.\n");
+  }
+  co_return co_await print(output, table.to_string());
+}
+
+Task<Answer> account_passwd(Admin& admin, const Request& request, Output& output) {
+  MAIL_CO_TRY(const Mailbox address, parse_account_address(request.text("ADDRESS")));
+  MAIL_CO_TRY(co_await on(admin.pool, [&] { return passwd_blocking(admin, request, address); }));
+  log::info("account.password_changed", {{"account", address.key()}});
+  co_return co_await print(output,
+                           concat("The password of ", address.to_string(), " is changed.\n"));
+}
+
+Task<Answer> account_disable(Admin& admin, const Request& request, Output& output) {
+  return set_disabled(admin, request, output, true);
+}
+
+Task<Answer> account_enable(Admin& admin, const Request& request, Output& output) {
+  return set_disabled(admin, request, output, false);
+}
+
+Task<Answer> account_remove(Admin& admin, const Request& request, Output& output) {
+  MAIL_CO_TRY(const Mailbox address, parse_account_address(request.text("ADDRESS")));
+  MAIL_CO_TRY(const AccountId id,
+              co_await on(admin.pool, [&] { return admin.control.remove_account(address); }));
+  MAIL_CO_TRY(co_await admin.store.remove_account(id));
+  log::info("account.removed", {{"account", address.key()}});
+  co_return co_await print(output, concat(address.to_string(), " and its mail are gone.\n"));
+}
+
+}  // namespace mail::ctl

@@ -1,0 +1,91 @@
+// What the commands that work on the state are given, and how they answer. One coroutine per
+// command, one file per noun; commands.cc has the table that names them.
+// A handler runs on the executor that serves its connection (or on the command's own loop when the
+// daemon does not run). Admin, request and output outlive the task.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+
+#include "base/clock.h"
+#include "base/executor.h"
+#include "base/task.h"
+#include "codec/address/address.h"
+#include "daemon/assembly/status.h"
+#include "daemon/ctl/exit_code.h"
+#include "daemon/ctl/protocol.h"
+#include "platform/json/json.h"
+#include "service/directory/control_store.h"
+#include "service/store/mail_store.h"
+
+namespace mail::ctl {
+
+// Standard output of the command. Back-pressure: returns when the reader has taken the bytes.
+class Output {
+ public:
+  virtual ~Output() = default;
+  virtual Task<Result<void>> write(std::string bytes) = 0;
+};
+
+struct Admin {
+  ControlStore& control;
+  MailStore& store;
+  WorkerPool& pool;  // for what blocks: SQLite, password hashes
+  const Clock& clock;
+  std::function<ServerStatus()> status;  // empty where no daemon runs
+};
+
+using Handler = Task<Answer> (*)(Admin& admin, const Request& request, Output& output);
+
+Task<Answer> show_status(Admin& admin, const Request& request, Output& output);
+
+Task<Answer> domain_add(Admin& admin, const Request& request, Output& output);
+Task<Answer> domain_list(Admin& admin, const Request& request, Output& output);
+Task<Answer> domain_remove(Admin& admin, const Request& request, Output& output);
+
+Task<Answer> account_add(Admin& admin, const Request& request, Output& output);
+Task<Answer> account_list(Admin& admin, const Request& request, Output& output);
+Task<Answer> account_passwd(Admin& admin, const Request& request, Output& output);
+Task<Answer> account_disable(Admin& admin, const Request& request, Output& output);
+Task<Answer> account_enable(Admin& admin, const Request& request, Output& output);
+Task<Answer> account_remove(Admin& admin, const Request& request, Output& output);
+
+Task<Answer> alias_add(Admin& admin, const Request& request, Output& output);
+Task<Answer> alias_list(Admin& admin, const Request& request, Output& output);
+Task<Answer> alias_remove(Admin& admin, const Request& request, Output& output);
+
+Task<Answer> mailbox_list(Admin& admin, const Request& request, Output& output);
+Task<Answer> mailbox_show(Admin& admin, const Request& request, Output& output);
+Task<Answer> mailbox_delete(Admin& admin, const Request& request, Output& output);
+
+Task<Answer> message_show(Admin& admin, const Request& request, Output& output);
+Task<Answer> message_trace(Admin& admin, const Request& request, Output& output);
+Task<Answer> message_raw(Admin& admin, const Request& request, Output& output);
+Task<Answer> message_events(Admin& admin, const Request& request, Output& output);
+
+Task<Answer> store_check(Admin& admin, const Request& request, Output& output);
+Task<Answer> store_backup(Admin& admin, const Request& request, Output& output);
+
+// Helpers of the handlers.
+Task<Answer> print(Output& output, std::string text);
+Task<Answer> print_json(Output& output, json::Value value);  // one line
+
+// Prints an array with one row a line, however long it gets; give the rows to add().
+class JsonRows {
+ public:
+  explicit JsonRows(Output& output) : output_(output) {}
+  Task<Answer> add(json::Value row);
+  Task<Answer> finish();
+
+ private:
+  Output& output_;
+  std::string waiting_ = "[";
+  bool first_ = true;
+};
+
+Result<Mailbox> parse_account_address(std::string_view text);
+// The account an address names; refused with what to do where there is none.
+std::expected<AccountRow, Refusal> find_account(const Admin& admin, std::string_view address);
+
+}  // namespace mail::ctl

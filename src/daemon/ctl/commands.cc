@@ -1,0 +1,261 @@
+#include "daemon/ctl/commands.h"
+
+namespace mail::ctl {
+namespace {
+
+using cli::Command;
+using cli::Count;
+using cli::Needs;
+using cli::Option;
+using cli::Takes;
+
+struct Row {
+  Command command;
+  Handler handler = nullptr;
+};
+
+const Option kPasswordStdin{"--password-stdin", Takes::flag, "",
+                            "Reads the password, one line, from standard input.", true};
+const Option kFolder{"--folder", Takes::value, "NAME", "Another folder than INBOX."};
+
+const std::vector<Row>& server_rows() {
+  static const std::vector<Row> rows = {
+      {{"serve",
+        "",
+        {},
+        {},
+        false,
+        Needs::config,
+        "Runs the server in the foreground, as the user who starts it; logs to standard error."}},
+      {{"status",
+        "",
+        {},
+        {},
+        true,
+        Needs::daemon,
+        "Shows listeners, health of the store and the sums of all recipients ever accepted."},
+       show_status},
+      {{"config",
+        "check",
+        {},
+        {},
+        false,
+        Needs::config,
+        "Reads the configuration and names everything that is wrong with it."}},
+      {{"config",
+        "explain",
+        {{"KEY", Count::optional}},
+        {},
+        false,
+        Needs::nothing,
+        "Says what a setting does, what it may be and when a change takes effect; without KEY, of "
+        "all."}},
+      {{"config",
+        "dump",
+        {},
+        {{"--defaults", Takes::flag, "", "The defaults, whatever the file says."}},
+        false,
+        Needs::config,
+        "Prints the settings in force, as a configuration file."}},
+      {{"store",
+        "check",
+        {},
+        {},
+        true,
+        Needs::store,
+        "Reads every record and body of the stores and names what is damaged."},
+       store_check},
+      {{"store",
+        "backup",
+        {{"DIR"}},
+        {},
+        false,
+        Needs::store,
+        "Copies the live stores into a new folder, from which a server can be started."},
+       store_backup},
+  };
+  return rows;
+}
+
+const std::vector<Row>& directory_rows() {
+  static const std::vector<Row> rows = {
+      {{"domain",
+        "add",
+        {{"NAME"}},
+        {{"--owner", Takes::value, "ADDRESS",
+          "Gets the mail for postmaster, abuse and root; else the domain's first account."}},
+        false,
+        Needs::daemon,
+        "Takes mail for a domain."},
+       domain_add},
+      {{"domain", "list", {}, {}, true, Needs::daemon, "Lists the domains mail is taken for."},
+       domain_list},
+      {{"domain",
+        "remove",
+        {{"NAME"}},
+        {{"--with-accounts", Takes::flag, "", "With its accounts and all their mail."}},
+        false,
+        Needs::daemon,
+        "Takes no more mail for a domain."},
+       domain_remove},
+      {{"account",
+        "add",
+        {{"ADDRESS"}},
+        {kPasswordStdin,
+         {"--quota", Takes::value, "SIZE", "Most its mailboxes may hold, like 2GiB."}},
+        false,
+        Needs::daemon,
+        "Makes an account with a mailbox."},
+       account_add},
+      {{"account", "list", {}, {}, true, Needs::daemon, "Lists the accounts."}, account_list},
+      {{"account",
+        "passwd",
+        {{"ADDRESS"}},
+        {kPasswordStdin},
+        false,
+        Needs::daemon,
+        "Changes the password of an account."},
+       account_passwd},
+      {{"account",
+        "disable",
+        {{"ADDRESS"}},
+        {},
+        false,
+        Needs::daemon,
+        "Refuses its logins; its mail is still taken."},
+       account_disable},
+      {{"account", "enable", {{"ADDRESS"}}, {}, false, Needs::daemon, "Allows its logins again."},
+       account_enable},
+      {{"account",
+        "remove",
+        {{"ADDRESS"}},
+        {},
+        false,
+        Needs::daemon,
+        "Removes an account and all its mail."},
+       account_remove},
+      {{"alias",
+        "add",
+        {{"ADDRESS"}, {"MEMBER", Count::many}},
+        {},
+        false,
+        Needs::daemon,
+        "Sends mail for an address to its members; \"@domain\" catches the rest of a domain."},
+       alias_add},
+      {{"alias", "list", {}, {}, true, Needs::daemon, "Lists the aliases."}, alias_list},
+      {{"alias", "remove", {{"ADDRESS"}}, {}, false, Needs::daemon, "Removes an alias."},
+       alias_remove},
+  };
+  return rows;
+}
+
+const std::vector<Row>& mail_rows() {
+  static const std::vector<Row> rows = {
+      {{"mailbox",
+        "list",
+        {{"ADDRESS"}},
+        {kFolder},
+        true,
+        Needs::daemon,
+        "Lists the messages of a mailbox."},
+       mailbox_list},
+      {{"mailbox",
+        "show",
+        {{"ADDRESS"}, {"UID"}},
+        {{"--raw", Takes::flag, "", "The bytes as they are stored, and nothing else."}, kFolder},
+        false,
+        Needs::daemon,
+        "Shows a message of a mailbox. Leaves a line in the log."},
+       mailbox_show},
+      {{"mailbox",
+        "delete",
+        {{"ADDRESS"}, {"UID"}},
+        {kFolder},
+        false,
+        Needs::daemon,
+        "Removes a message from a mailbox."},
+       mailbox_delete},
+      {{"message",
+        "show",
+        {{"ID"}},
+        {},
+        true,
+        Needs::daemon,
+        "Shows sender, recipients and what became of each."},
+       message_show},
+      {{"message",
+        "trace",
+        {{"ID"}},
+        {},
+        true,
+        Needs::daemon,
+        "Shows what happened to a message, in order of time."},
+       message_trace},
+      {{"message",
+        "raw",
+        {{"ID"}},
+        {},
+        false,
+        Needs::daemon,
+        "Prints a message as it is stored. Leaves a line in the log."},
+       message_raw},
+      {{"message",
+        "events",
+        {},
+        {{"--after", Takes::value, "N", "Only those behind this sequence number."}},
+        true,
+        Needs::daemon,
+        "Lists the events of all messages, in the order they were kept."},
+       message_events},
+      {{"send",
+        "",
+        {{"FILE", Count::optional}},
+        {{"--server", Takes::value, "HOST:PORT", "Where to submit.", true},
+         {"--tls", Takes::value, "MODE", "none, starttls or implicit; starttls where not given."},
+         {"--insecure", Takes::flag, "", "Checks no certificate."},
+         {"--ca", Takes::value, "FILE", "Trusts the certificates in this file."},
+         {"--login", Takes::value, "ADDRESS", "Account to log in with."},
+         {"--password-stdin", Takes::flag, "",
+          "Reads the password, the first line, from standard input."},
+         {"--password-file", Takes::value, "FILE", "Reads the password from the first line."},
+         {"--from", Takes::value, "ADDRESS", "Sender.", true},
+         {"--to", Takes::values, "ADDRESS", "Recipient; may be given again.", true},
+         {"--subject", Takes::value, "TEXT",
+          "Makes a header of its own: FILE is the text of the message then."}},
+        true,
+        Needs::nothing,
+        "Submits a message, from FILE or standard input."}},
+  };
+  return rows;
+}
+
+const std::vector<Row>& all_rows() {
+  static const std::vector<Row> rows = [] {
+    std::vector<Row> all;
+    for (const std::vector<Row>* part : {&server_rows(), &directory_rows(), &mail_rows()}) {
+      all.insert(all.end(), part->begin(), part->end());
+    }
+    return all;
+  }();
+  return rows;
+}
+
+}  // namespace
+
+std::span<const Command> commands() {
+  static const std::vector<Command> table = [] {
+    std::vector<Command> all;
+    for (const Row& row : all_rows()) all.push_back(row.command);
+    return all;
+  }();
+  return table;
+}
+
+Handler find_handler(std::string_view noun, std::string_view verb) {
+  for (const Row& row : all_rows()) {
+    if (row.command.noun == noun && row.command.verb == verb) return row.handler;
+  }
+  return nullptr;
+}
+
+}  // namespace mail::ctl

@@ -1,0 +1,38 @@
+#include "daemon/ctl/state_access.h"
+
+#include "base/text.h"
+#include "daemon/assembly/state.h"
+#include "daemon/ctl/commands.h"
+
+namespace mail::ctl {
+namespace {
+
+class SinkOutput final : public Output {
+ public:
+  explicit SinkOutput(const Sink& sink) : sink_(sink) {}
+  Task<Result<void>> write(std::string bytes) override { co_return sink_(bytes); }
+
+ private:
+  const Sink& sink_;
+};
+
+}  // namespace
+
+Answer run_on_state(const Settings& settings, const Request& request, const Sink& out,
+                    const Clock& clock) {
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(settings.state, ignored)) {
+    return refuse(Exit::no_input, concat("There is no state at ", settings.state,
+                                         "; `mailwright serve` makes it when it first starts."));
+  }
+  MAIL_TRY(const std::unique_ptr<State> state, State::open(settings.state, clock));
+  WorkerPool pool(1, 64);
+  Admin admin{*state->control, *state->store, pool, clock, {}};
+  SinkOutput output(out);
+  LoopExecutor loop;
+  const Handler handler = find_handler(request.noun, request.verb);
+  MAIL_ASSERT(handler != nullptr);
+  return block_on(loop, handler(admin, request, output));
+}
+
+}  // namespace mail::ctl

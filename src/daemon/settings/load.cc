@@ -1,0 +1,308 @@
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <iterator>
+
+#include "base/text.h"
+#include "daemon/settings/draft.h"
+#include "daemon/settings/tables.h"
+
+namespace mail {
+namespace {
+
+constexpr std::string_view kListHint = "\"mailwright config explain\" lists every key";
+
+// Where a key of this name would be right: "listener.role" for "role".
+std::string home_of(std::string_view name) {
+  std::string found;
+  each_section([&](const auto& section) {
+    for (const auto& row : section.rows) {
+      if (row.name == name && found.empty()) found = key_of(section, name);
+    }
+  });
+  return found;
+}
+
+std::vector<std::string_view> names_in(const auto& section) {
+  std::vector<std::string_view> names;
+  for (const auto& row : section.rows) names.push_back(row.name);
+  return names;
+}
+
+std::vector<std::string_view> section_names() {
+  std::vector<std::string_view> names;
+  each_section([&](const auto& section) {
+    if (!section.name.empty()) names.push_back(section.name);
+  });
+  names.emplace_back("routes");
+  return names;
+}
+
+Complaint unknown_key(const std::string& key, std::string_view name,
+                      const std::vector<std::string_view>& neighbours) {
+  if (std::ranges::find(kLaterKeys, std::string_view(key)) != kLaterKeys.end()) {
+    return {"is not known in this version", "", "remove it until a version that knows it runs"};
+  }
+  const std::string_view near = nearest(to_lower(name), neighbours);
+  std::string meant(near);
+  if (near.empty()) meant = home_of(name);
+  if (!near.empty() || meant.empty()) {
+    return {"is not a known key", std::move(meant), concat("correct or remove it; ", kListHint)};
+  }
+  const bool global = !meant.contains('.');
+  return {"is not a known key here", meant,
+          global ? "global keys stand above the first [section]" : "move it to its own section"};
+}
+
+// Whether a key that is not known stands where `name` was meant: that is one mistake, not two.
+template <typename T>
+bool misspelt(const Section<T>& section, const SectionDraft<T>& draft, std::string_view name) {
+  const std::vector<std::string_view> known = names_in(section);
+  return draft.table != nullptr &&
+         std::ranges::any_of(draft.table->entries, [&](const toml::Entry& entry) {
+           return std::ranges::find(known, entry.key) == known.end() &&
+                  nearest(to_lower(entry.key), known) == name;
+         });
+}
+
+template <typename T>
+Complaint missing(const Section<T>& section, const Setting<T>& row) {
+  const std::string_view place =
+      section.name.empty() ? "above the first [section]" : "to this section";
+  return {"is missing", "",
+          concat("add ", row.name, " = ", toml::quoted(row.example), ", or the like, ", place)};
+}
+
+template <typename T>
+void read_row(const Section<T>& section, const Setting<T>& row, SectionDraft<T>& draft,
+              Findings& findings) {
+  const auto refuse = [&](toml::Position where, Complaint complaint) {
+    draft.refused.insert(row.name);
+    findings.add(where, key_of(section, row.name), std::move(complaint));
+  };
+  const toml::Entry* entry = draft.table == nullptr ? nullptr : draft.table->find(row.name);
+  if (entry == nullptr && row.fallback == kRequired) {
+    if (!misspelt(section, draft, row.name)) return refuse(draft.where, missing(section, row));
+    draft.refused.insert(row.name);
+    return;
+  }
+  std::visit(
+      [&](auto member) {
+        auto& out = draft.values.*member;
+        if (row.fallback != kRequired) {
+          // A default obeys its own limits.
+          MAIL_ASSERT(!read_value(fallback_value(out, row.fallback), row.limits, out));
+        }
+        if (entry == nullptr) return;
+        if (Refusal refusal = read_value(entry->value, row.limits, out)) {
+          refuse(entry->where, std::move(*refusal));
+        }
+      },
+      row.member);
+}
+
+// Values that do nothing: told once all rows are read, since they depend on each other.
+template <typename T>
+void check_effect(const Setting<T>& row, const std::string& key, SectionDraft<T>& draft,
+                  Findings& findings) {
+  if (row.has_effect == nullptr || !draft.written(row.name) || !draft.fine(row.name)) return;
+  if (!draft.fine("role") || row.has_effect(draft.values)) return;
+  const bool differs = std::visit(
+      [&](auto member) {
+        const auto& value = draft.values.*member;
+        return file_text(write_value(value)) != file_text(fallback_value(value, row.fallback));
+      },
+      row.member);
+  if (!differs) return;  // the line only repeats the default
+  draft.refused.insert(row.name);
+  findings.add(draft.place(row.name), key,
+               {"has no effect here", "", concat("remove it: it works only ", row.effective_only)});
+}
+
+template <typename T>
+void read_section(const Section<T>& section, SectionDraft<T>& draft, Findings& findings) {
+  for (const Setting<T>& row : section.rows) {
+    read_row(section, row, draft, findings);
+  }
+  for (const Setting<T>& row : section.rows) {
+    check_effect(row, key_of(section, row.name), draft, findings);
+  }
+  if (section.name.empty() || draft.table == nullptr) return;
+  const std::vector<std::string_view> known = names_in(section);
+  for (const toml::Entry& entry : draft.table->entries) {
+    if (std::ranges::find(known, entry.key) != known.end()) continue;
+    const std::string key = key_of(section, entry.key);
+    findings.add(entry.where, key, unknown_key(key, entry.key, known));
+  }
+}
+
+// [name], at most once. Without it all defaults hold; `optional` ones keep no values at all.
+template <typename T>
+void read_single(const toml::Table& root, const Section<T>& section, bool optional,
+                 SectionDraft<T>& draft, Findings& findings) {
+  const toml::Entry* entry = root.find(section.name);
+  if (entry != nullptr) {
+    draft.where = entry->where;
+    draft.table = entry->value.table();
+    if (draft.table == nullptr) {
+      const bool list = entry->value.array() != nullptr;
+      findings.add(entry->where, std::string(section.name),
+                   {list ? "is a section that stands once, not a list"
+                         : concat("is a section, not ", toml::kind_of(entry->value)),
+                    concat("[", section.name, "]"), "write it as a section"});
+      for (const Setting<T>& row : section.rows) draft.refused.insert(row.name);
+      return;
+    }
+  }
+  if (entry == nullptr && optional) return;
+  read_section(section, draft, findings);
+}
+
+void read_listeners(const toml::Table& root, ConfigDraft& draft, Findings& findings) {
+  const toml::Entry* entry = root.find(kListenerSection.name);
+  if (entry == nullptr) {
+    return findings.add(
+        {1, 1}, "listener",
+        {"is missing: mail would be taken nowhere", "",
+         "add a [[listener]] with an address and a role, like \"0.0.0.0:25\" and \"mx\""});
+  }
+  const toml::Array* array = entry->value.array();
+  if (array == nullptr) {
+    return findings.add(entry->where, "listener",
+                        {concat("is a list of sections, not ", toml::kind_of(entry->value)),
+                         "[[listener]]", "double the brackets: there may be several listeners"});
+  }
+  if (array->empty()) {
+    return findings.add(entry->where, "listener",
+                        {"is empty: mail would be taken nowhere", "",
+                         "add a [[listener]] with an address and a role"});
+  }
+  for (const toml::Value& value : *array) {
+    ListenerDraft listener;
+    listener.where = value.where;
+    listener.table = value.table();
+    if (listener.table == nullptr) {
+      findings.add(value.where, "listener",
+                   {concat("is a list of sections and holds ", toml::kind_of(value)),
+                    "[[listener]]", "write each listener as a section"});
+      continue;
+    }
+    read_section(kListenerSection, listener, findings);
+    draft.listeners.push_back(std::move(listener));
+  }
+}
+
+void read_root(const toml::Table& root, ConfigDraft& draft, Findings& findings) {
+  draft.global.table = &root;
+  read_section(kGlobalSection, draft.global, findings);
+  std::vector<std::string_view> known = section_names();
+  std::ranges::copy(names_in(kGlobalSection), std::back_inserter(known));
+  for (const toml::Entry& entry : root.entries) {
+    if (std::ranges::find(known, entry.key) != known.end()) continue;
+    findings.add(entry.where, entry.key, unknown_key(entry.key, entry.key, known));
+  }
+  read_listeners(root, draft, findings);
+  read_single(root, kTlsSection, true, draft.tls, findings);
+  read_single(root, kRelaySection, false, draft.relay, findings);
+  read_single(root, kLimitSection, false, draft.limits, findings);
+  read_single(root, kHistorySection, false, draft.history, findings);
+  read_single(root, kLogSection, false, draft.log, findings);
+  read_routes(root, draft, findings);
+}
+
+std::shared_ptr<const Settings> settings_from(ConfigDraft draft) {
+  auto settings = std::make_shared<Settings>(std::move(draft.global.values));
+  for (ListenerDraft& listener : draft.listeners) {
+    if (listener.values.hostname.empty()) listener.values.hostname = settings->hostname;
+    settings->listeners.push_back(
+        std::make_shared<const smtp::SmtpListener>(std::move(listener.values)));
+  }
+  settings->tls = std::move(draft.tls.values);
+  settings->relay = std::move(draft.relay.values);
+  settings->limits = draft.limits.values;
+  settings->history = draft.history.values;
+  settings->log = draft.log.values;
+  settings->routes = std::make_shared<const Routes>(
+      std::unordered_map<std::string, Route>(draft.routes.begin(), draft.routes.end()));
+  settings->route_rows = std::move(draft.routes);
+  return settings;
+}
+
+// What to do about a syntax error, by the words platform/toml has for it.
+std::string syntax_remedy(std::string_view sentence) {
+  struct Row {
+    std::string_view words;
+    std::string_view remedy;
+  };
+  constexpr auto kRows = std::to_array<Row>({
+      {"neither", "text, sizes, durations and addresses stand in quotes: \"5m\""},
+      {"existing table", "keep one section of this name and move all its keys there"},
+      {"redefine", "keep one of the two"},
+      {"control character", "end the string with a quote on the line where it begins"},
+      {"value is missing", "write a value behind \"=\", or remove the line"},
+      {"end of the file", "complete the line: a quote, bracket or brace is missing"},
+      {"UTF-8", "save the file as UTF-8"},
+      {"1 MiB", "name the configuration file, not another one"},
+  });
+  for (const Row& row : kRows) {
+    if (sentence.contains(row.words)) return std::string(row.remedy);
+  }
+  return "correct the line: key = \"text\", key = 100, key = true, [section] or [[listener]]";
+}
+
+struct Descriptor {
+  int number = -1;
+  ~Descriptor() {
+    if (number >= 0) ::close(number);
+  }
+};
+
+// At most a little more than toml::parse() takes, so that a device cannot fill the memory.
+Result<std::string> read_file(const std::string& path) {
+  const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+  if (file.number < 0) return fail(Errc::io_error, std::strerror(errno));
+  std::string text;
+  char block[16'384];
+  while (text.size() <= toml::kMaxText) {
+    const ssize_t got = ::read(file.number, block, sizeof block);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return fail(Errc::io_error, std::strerror(errno));
+    if (got == 0) break;
+    text.append(block, static_cast<std::size_t>(got));
+  }
+  return text;
+}
+
+}  // namespace
+
+std::expected<std::shared_ptr<const Settings>, Problems> parse_settings(std::string_view text,
+                                                                        const std::string& file) {
+  Findings findings(file);
+  const auto root = toml::parse(text);
+  if (!root) {
+    const toml::SyntaxError& error = root.error();
+    findings.add(error.where, "", {error.sentence, "", syntax_remedy(error.sentence)});
+    return std::unexpected(findings.take());
+  }
+  ConfigDraft draft;
+  read_root(*root, draft, findings);
+  check_all(draft, findings);
+  if (!findings.empty()) return std::unexpected(findings.take());
+  return settings_from(std::move(draft));
+}
+
+std::expected<std::shared_ptr<const Settings>, Problems> load_settings(const std::string& path) {
+  const Result<std::string> text = read_file(path);
+  if (!text) {
+    return std::unexpected(
+        Problems{{path, 0, 0, "", concat("cannot be read: ", text.error().detail), "",
+                  "write it (two examples lie in examples/), or name another with --config FILE"}});
+  }
+  return parse_settings(*text, path);
+}
+
+}  // namespace mail

@@ -1,0 +1,87 @@
+// The configuration as values: read whole from a TOML file, checked whole, then immutable.
+// Settings are shared by pointer; a session keeps those it began with, a reload makes new ones.
+// load_settings() collects every problem of the file, so that one look at the answer is enough to
+// mend it.
+#pragma once
+
+#include <expected>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "codec/address/ip_address.h"
+#include "codec/smtp/listener.h"
+#include "service/spool/spool.h"
+
+namespace mail {
+
+struct TlsFiles {
+  std::string certificate;  // PEM, the chain; both empty: there is no [tls]
+  std::string key;          // PEM
+  bool present() const { return !certificate.empty(); }
+};
+
+struct RelaySettings {
+  std::vector<IpNetwork> networks;
+};
+
+// security.md §3: per-client limits spare [relay] networks and sessions after login.
+struct LimitSettings {
+  std::uint32_t max_connections = 0;
+  std::uint32_t connections_per_client = 0;
+  std::uint32_t connection_rate = 0;  // per minute
+  std::uint32_t message_rate = 0;     // per minute
+};
+
+struct HistorySettings {
+  std::chrono::seconds keep{};
+};
+
+struct LogSettings {
+  log::Level level = log::Level::info;
+};
+
+struct Settings {
+  std::string hostname;
+  std::string state;  // absolute
+  std::vector<std::shared_ptr<const smtp::SmtpListener>> listeners;
+  TlsFiles tls;
+  RelaySettings relay;
+  LimitSettings limits;
+  HistorySettings history;
+  LogSettings log;
+  std::shared_ptr<const Routes> routes = std::make_shared<const Routes>();
+  std::map<std::string, Route> route_rows;  // the same, to be shown
+};
+
+// One thing wrong with a configuration, for its author.
+struct Problem {
+  std::string file;          // as it was named to load_settings()
+  std::uint32_t line = 0;    // 0: the file as a whole
+  std::uint32_t column = 0;  //
+  std::string key;           // "listener.role"; empty where no key is to blame
+  std::string what;          // "is not a known key"
+  std::string meant;         // did you mean ...; may be empty
+  std::string remedy;        // what to do
+};
+using Problems = std::vector<Problem>;
+
+// Several lines, each ending in LF: place, key and fault; did you mean; remedy.
+std::string to_string(const Problem& problem);
+std::string to_string(const Problems& problems);
+
+// In the order of the file. Reads the file and looks at the files it names; changes nothing.
+std::expected<std::shared_ptr<const Settings>, Problems> load_settings(const std::string& path);
+// The same from text; `file` is for the problems only.
+std::expected<std::shared_ptr<const Settings>, Problems> parse_settings(std::string_view text,
+                                                                        const std::string& file);
+
+// For a reload: restart-only keys whose value changed, as "state" or "listener.hostname
+// (0.0.0.0:25)"; and the settings to run with until the restart: `loaded`, but with the values of
+// `running` for those keys.
+std::vector<std::string> changed_restart_only(const Settings& running, const Settings& loaded);
+std::shared_ptr<const Settings> until_restart(const Settings& running, const Settings& loaded);
+
+}  // namespace mail

@@ -1,0 +1,268 @@
+#include "platform/kv/database.h"
+
+#include <rocksdb/env.h>
+#include <rocksdb/utilities/checkpoint.h>
+#include <rocksdb/write_batch.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "platform/kv/rocks.h"
+
+namespace mail::kv {
+
+std::string_view to_string(Family family) {
+  switch (family) {
+    case Family::meta:
+      return "default";  // the one that every RocksDB database has
+    case Family::queue_body:
+      return "queue_body";
+    case Family::mail_body:
+      return "mail_body";
+    case Family::envelope:
+      return "envelope";
+    case Family::schedule:
+      return "schedule";
+    case Family::mailbox:
+      return "mailbox";
+    case Family::event:
+      return "event";
+    case Family::counter:
+      return "counter";
+    case Family::staging:
+      return "staging";
+    case Family::notice:
+      return "notice";
+  }
+  return "unknown";
+}
+
+std::unexpected<Error> error_of(const rocksdb::Status& status, std::string_view doing) {
+  const Errc code = status.IsNotFound()     ? Errc::not_found
+                    : status.IsNoSpace()    ? Errc::storage_full
+                    : status.IsCorruption() ? Errc::store_corrupt
+                                            : Errc::io_error;
+  return fail(code, concat(doing, ": ", status.ToString()));
+}
+
+std::string after_prefix(std::string_view prefix) {
+  std::string bound(prefix);
+  while (!bound.empty() && bound.back() == '\xFF') bound.pop_back();
+  if (!bound.empty()) bound.back() = static_cast<char>(bound.back() + 1);
+  return bound;
+}
+
+// --- Batch ---
+
+struct Batch::Impl {
+  explicit Impl(const Database::Impl* owner) : database(owner) {}
+  rocksdb::WriteBatch batch;
+  const Database::Impl* database;
+};
+
+Batch::Batch(Database& database) : impl_(new Impl(database.impl_.get())) {}
+Batch::~Batch() = default;
+Batch::Batch(Batch&&) noexcept = default;
+
+// Putting into a batch fails only when it exceeds 4 GiB, which bounded groups never do.
+void Batch::put(Family family, std::string_view key, std::string_view value) {
+  const rocksdb::Status status =
+      impl_->batch.Put(impl_->database->handle(family), slice(key), slice(value));
+  MAIL_ASSERT(status.ok());
+}
+
+void Batch::put(Family family, std::string_view key,
+                std::initializer_list<std::string_view> parts) {
+  std::array<rocksdb::Slice, 4> slices;
+  MAIL_ASSERT(parts.size() <= slices.size());
+  std::ranges::transform(parts, slices.begin(), slice);
+  const rocksdb::Slice key_slice = slice(key);
+  const rocksdb::Status status =
+      impl_->batch.Put(impl_->database->handle(family), rocksdb::SliceParts(&key_slice, 1),
+                       rocksdb::SliceParts(slices.data(), static_cast<int>(parts.size())));
+  MAIL_ASSERT(status.ok());
+}
+
+void Batch::remove(Family family, std::string_view key) {
+  MAIL_ASSERT(impl_->batch.Delete(impl_->database->handle(family), slice(key)).ok());
+}
+
+void Batch::remove_once(Family family, std::string_view key) {
+  MAIL_ASSERT(impl_->batch.SingleDelete(impl_->database->handle(family), slice(key)).ok());
+}
+
+void Batch::clear() { impl_->batch.Clear(); }
+std::size_t Batch::size() const { return impl_->batch.GetDataSize(); }
+bool Batch::empty() const { return impl_->batch.Count() == 0; }
+
+// --- Cursor ---
+
+struct Cursor::Impl {
+  std::string lower;  // the slices point here
+  std::string upper;
+  rocksdb::Slice lower_slice;
+  rocksdb::Slice upper_slice;
+  std::unique_ptr<rocksdb::Iterator> iterator;
+
+  Impl(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* family, std::string_view from,
+       std::string_view below)
+      : lower(from), upper(below), lower_slice(lower), upper_slice(upper) {
+    rocksdb::ReadOptions options;
+    if (!lower.empty()) options.iterate_lower_bound = &lower_slice;
+    if (!upper.empty()) options.iterate_upper_bound = &upper_slice;
+    iterator.reset(db.NewIterator(options, family));
+  }
+};
+
+Cursor::Cursor(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Cursor::~Cursor() = default;
+Cursor::Cursor(Cursor&&) noexcept = default;
+bool Cursor::valid() const { return impl_->iterator->Valid(); }
+void Cursor::next() { impl_->iterator->Next(); }
+void Cursor::previous() { impl_->iterator->Prev(); }
+std::string_view Cursor::key() const { return view(impl_->iterator->key()); }
+std::string_view Cursor::value() const { return view(impl_->iterator->value()); }
+Result<void> Cursor::status() const {
+  const rocksdb::Status status = impl_->iterator->status();
+  if (!status.ok()) return error_of(status, "reading");
+  return {};
+}
+
+// --- Database ---
+
+Database::Database(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Database::~Database() {
+  for (rocksdb::ColumnFamilyHandle* family : impl_->families) {
+    if (family != nullptr) impl_->db->DestroyColumnFamilyHandle(family).PermitUncheckedError();
+  }
+  if (impl_->db) impl_->db->Close().PermitUncheckedError();
+}
+
+namespace {
+// A family that only a later version knows must not be opened as if it were not there.
+Result<void> refuse_unknown_families(const rocksdb::DBOptions& options,
+                                     const std::string& directory) {
+  std::vector<std::string> names;
+  if (!rocksdb::DB::ListColumnFamilies(options, directory, &names).ok()) return {};  // a new one
+  for (const std::string& name : names) {
+    bool known = false;
+    for (std::size_t i = 0; i < kFamilies; ++i) {
+      known = known || name == to_string(static_cast<Family>(i));
+    }
+    if (!known) {
+      return fail(Errc::store_newer, concat(directory, " holds \"", name,
+                                            "\", which a newer version of this program wrote"));
+    }
+  }
+  return {};
+}
+}  // namespace
+
+Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& directory,
+                                                 const Options& options) {
+  auto impl = std::make_unique<Impl>();
+  rocksdb::DBOptions db_options = database_options(options);
+  if (options.faults) {
+    impl->env = rocksdb::NewCompositeEnv(faulty_file_system(options.faults));
+    db_options.env = impl->env.get();
+  }
+  MAIL_TRY(refuse_unknown_families(db_options, directory.string()));
+  const std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(options.block_cache.value);
+  std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
+  for (std::size_t i = 0; i < kFamilies; ++i) {
+    const auto family = static_cast<Family>(i);
+    descriptors.emplace_back(std::string(to_string(family)),
+                             family_options(family, options, cache));
+  }
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Status status =
+      rocksdb::DB::Open(db_options, directory.string(), descriptors, &handles, &db);
+  if (!status.ok()) return error_of(status, concat("cannot open ", directory.string()));
+  impl->db.reset(db);
+  std::ranges::copy(handles, impl->families.begin());
+  return std::unique_ptr<Database>(new Database(std::move(impl)));
+}
+
+Result<std::string> Database::get(Family family, std::string_view key) const {
+  std::string value;
+  const rocksdb::Status status =
+      impl_->db->Get(rocksdb::ReadOptions(), impl_->handle(family), slice(key), &value);
+  if (!status.ok()) return error_of(status, to_string(family));
+  return value;
+}
+
+Result<bool> Database::contains(Family family, std::string_view key) const {
+  rocksdb::PinnableSlice value;
+  const rocksdb::Status status =
+      impl_->db->Get(rocksdb::ReadOptions(), impl_->handle(family), slice(key), &value);
+  if (status.IsNotFound()) return false;
+  if (!status.ok()) return error_of(status, to_string(family));
+  return true;
+}
+
+Result<void> Database::write(Batch& batch, Sync sync) {
+  rocksdb::WriteOptions options;
+  options.sync = sync == Sync::yes;
+  const rocksdb::Status status = impl_->db->Write(options, &batch.impl_->batch);
+  if (!status.ok()) return error_of(status, "writing");
+  return {};
+}
+
+Cursor Database::scan(Family family, std::string_view from, std::string_view below) const {
+  auto impl = std::make_unique<Cursor::Impl>(*impl_->db, impl_->handle(family), from, below);
+  impl->iterator->SeekToFirst();
+  return Cursor(std::move(impl));
+}
+
+Cursor Database::scan_prefix(Family family, std::string_view prefix) const {
+  return scan(family, prefix, after_prefix(prefix));
+}
+
+Cursor Database::scan_down(Family family, std::string_view below, std::string_view from) const {
+  auto impl = std::make_unique<Cursor::Impl>(*impl_->db, impl_->handle(family), from, below);
+  impl->iterator->SeekToLast();
+  return Cursor(std::move(impl));
+}
+
+Result<void> Database::checkpoint(const std::filesystem::path& directory) {
+  rocksdb::Checkpoint* made = nullptr;
+  rocksdb::Status status = rocksdb::Checkpoint::Create(impl_->db.get(), &made);
+  if (!status.ok()) return error_of(status, "cannot copy the database");
+  const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
+  status = checkpoint->CreateCheckpoint(directory.string());
+  if (!status.ok())
+    return error_of(status, concat("cannot copy the database to ", directory.string()));
+  return {};
+}
+
+Result<void> Database::flush() {
+  const rocksdb::Status status =
+      impl_->db->Flush(rocksdb::FlushOptions(), {impl_->families.begin(), impl_->families.end()});
+  if (!status.ok()) return error_of(status, "flushing");
+  return {};
+}
+
+Result<std::uint64_t> Database::oldest_wal() const {
+  rocksdb::VectorLogPtr files;
+  const rocksdb::Status status = impl_->db->GetSortedWalFiles(files);
+  if (!status.ok()) return error_of(status, "listing logs");
+  for (const auto& file : files) {
+    if (file->Type() == rocksdb::WalFileType::kAliveLogFile) return file->LogNumber();
+  }
+  return newest_wal();
+}
+
+Result<std::uint64_t> Database::newest_wal() const {
+  std::unique_ptr<rocksdb::LogFile> file;
+  const rocksdb::Status status = impl_->db->GetCurrentWalFile(&file);
+  if (!status.ok()) return error_of(status, "listing logs");
+  return file->LogNumber();
+}
+
+std::map<std::string, std::string> Database::settings() const {
+  return settings_of(*impl_->db, impl_->families);
+}
+
+}  // namespace mail::kv

@@ -1,0 +1,190 @@
+#include "platform/kv/database.h"
+
+#include <gtest/gtest.h>
+#include <rocksdb/db.h>
+#include <unistd.h>
+
+#include "base/text.h"
+
+namespace mail::kv {
+namespace {
+
+namespace fs = std::filesystem;
+
+class KvDatabase : public testing::Test {
+ protected:
+  KvDatabase() {
+    std::string name = (fs::temp_directory_path() / "mail_kv_XXXXXX").string();
+    directory_ = ::mkdtemp(name.data());
+  }
+  ~KvDatabase() override {
+    database_.reset();
+    fs::remove_all(directory_);
+  }
+  void open(Options options = {}) {
+    database_.reset();
+    auto opened = Database::open(directory_ / "db", options);
+    ASSERT_TRUE(opened) << describe(opened.error());
+    database_ = std::move(*opened);
+  }
+  Result<void> put(Family family, std::string_view key, std::string_view value,
+                   Sync sync = Sync::yes) {
+    Batch batch(*database_);
+    batch.put(family, key, value);
+    return database_->write(batch, sync);
+  }
+  fs::path directory_;
+  std::unique_ptr<Database> database_;
+};
+
+std::string keys(Cursor cursor, bool down = false) {
+  std::string all;
+  for (; cursor.valid(); down ? cursor.previous() : cursor.next()) append(all, cursor.key(), ' ');
+  EXPECT_TRUE(cursor.status());
+  return all;
+}
+
+TEST_F(KvDatabase, OpensWithTheSettingsOfTheDesign) {
+  open();
+  auto settings = database_->settings();
+  EXPECT_EQ(settings["wal_recovery_mode"], "tolerate_corrupted_tail");
+  EXPECT_EQ(settings["max_total_wal_size"], "536870912");
+  EXPECT_EQ(settings["max_bgerror_resume_count"], "0");
+  EXPECT_EQ(settings["paranoid_checks"], "true");
+  EXPECT_EQ(settings["track_and_verify_wals_in_manifest"], "true");
+  EXPECT_EQ(settings["recycle_log_file_num"], "0");
+  EXPECT_EQ(settings["manual_wal_flush"], "false");
+  EXPECT_EQ(settings["enable_pipelined_write"], "false");
+  EXPECT_EQ(settings["unordered_write"], "false");
+  EXPECT_EQ(settings["wal_bytes_per_sync"], "0");
+  EXPECT_EQ(settings["max_background_jobs"], "2");
+  EXPECT_EQ(settings["schedule.collectors"], "CompactOnDeletionCollector");
+  for (std::size_t i = 0; i < kFamilies; ++i) {
+    const auto family = static_cast<Family>(i);
+    const std::string name = concat(to_string(family), ".");
+    const bool body = family == Family::queue_body || family == Family::mail_body;
+    EXPECT_EQ(settings[name + "write_buffer_size"], body ? "134217728" : "16777216") << name;
+    EXPECT_EQ(settings[name + "max_write_buffer_number"], "4") << name;
+    EXPECT_EQ(settings[name + "enable_blob_files"], body ? "true" : "false") << name;
+    EXPECT_EQ(settings[name + "enable_blob_garbage_collection"], "false") << name;
+    EXPECT_EQ(settings[name + "compression"], "none") << name;
+    if (body) EXPECT_EQ(settings[name + "min_blob_size"], "1024") << name;
+  }
+}
+
+TEST_F(KvDatabase, ABatchIsSeenWholeInEveryFamilyAndAfterReopening) {
+  open();
+  Batch batch(*database_);
+  batch.put(Family::mail_body, "k", {"one ", "", "value"});
+  batch.put(Family::event, "k", "e");
+  batch.remove(Family::event, "gone");
+  EXPECT_FALSE(batch.empty());
+  EXPECT_EQ(database_->get(Family::event, "k").error().code, Errc::not_found);
+  ASSERT_TRUE(database_->write(batch, Sync::yes));
+  open();
+  EXPECT_EQ(database_->get(Family::mail_body, "k").value(), "one value");
+  EXPECT_TRUE(database_->contains(Family::event, "k").value());
+  EXPECT_FALSE(database_->contains(Family::event, "x").value());
+  Batch removal(*database_);
+  removal.remove_once(Family::mail_body, "k");
+  ASSERT_TRUE(database_->write(removal, Sync::yes));
+  EXPECT_FALSE(database_->contains(Family::mail_body, "k").value());
+}
+
+TEST_F(KvDatabase, ACursorKeepsItsBoundsAndItsMoment) {
+  open();
+  for (const char* key : {"a1", "a2", "b1", "b2", "b3", "c1"}) {
+    ASSERT_TRUE(put(Family::mailbox, key, "v"));
+  }
+  Cursor before = database_->scan_prefix(Family::mailbox, "b");
+  ASSERT_TRUE(put(Family::mailbox, "b4", "v"));
+  EXPECT_EQ(keys(std::move(before)), "b1 b2 b3 ");
+  EXPECT_EQ(keys(database_->scan(Family::mailbox, "a2", "b2")), "a2 b1 ");
+  EXPECT_EQ(keys(database_->scan(Family::mailbox, "b4", "")), "b4 c1 ");
+  EXPECT_EQ(keys(database_->scan_down(Family::mailbox, "b2"), true), "b1 a2 a1 ");
+  EXPECT_EQ(keys(database_->scan_down(Family::mailbox, "", "b3"), true), "c1 b4 b3 ");
+}
+
+TEST_F(KvDatabase, TheBoundAfterAPrefixSkipsOctetsThatCannotGrow) {
+  EXPECT_EQ(after_prefix("ab"), "ac");
+  EXPECT_EQ(after_prefix("a\xFF\xFF"), "b");
+  EXPECT_EQ(after_prefix("\xFF"), "");
+}
+
+TEST_F(KvDatabase, ACheckpointOpensWithWhatWasThere) {
+  open();
+  ASSERT_TRUE(put(Family::envelope, "k", "v"));
+  ASSERT_TRUE(database_->checkpoint(directory_ / "copy"));
+  ASSERT_TRUE(put(Family::envelope, "later", "v"));
+  EXPECT_FALSE(database_->checkpoint(directory_ / "copy"));
+  const auto copy = Database::open(directory_ / "copy", {});
+  ASSERT_TRUE(copy);
+  EXPECT_TRUE((*copy)->contains(Family::envelope, "k").value());
+  EXPECT_FALSE((*copy)->contains(Family::envelope, "later").value());
+}
+
+TEST_F(KvDatabase, EverySyncedWriteSyncsAndAnUnsyncedOneDoesNot) {
+  const auto faults = std::make_shared<Faults>();
+  open({.faults = faults});
+  const std::uint64_t before = faults->wal_syncs;
+  ASSERT_TRUE(put(Family::event, "a", "v", Sync::no));
+  EXPECT_EQ(faults->wal_syncs, before);
+  ASSERT_TRUE(put(Family::event, "b", "v"));
+  EXPECT_EQ(faults->wal_syncs, before + 1);
+}
+
+TEST_F(KvDatabase, AFailedSyncEndsWritingUntilReopened) {
+  const auto faults = std::make_shared<Faults>();
+  open({.faults = faults});
+  ASSERT_TRUE(put(Family::event, "before", "v"));
+  faults->fail_wal_sync = faults->wal_syncs + 1;
+  EXPECT_EQ(put(Family::event, "during", "v").error().code, Errc::io_error);
+  EXPECT_FALSE(put(Family::event, "after", "v"));
+  EXPECT_FALSE(put(Family::event, "after", "v"));
+  open({.faults = faults});
+  EXPECT_TRUE(put(Family::event, "reopened", "v"));
+  EXPECT_TRUE(database_->contains(Family::event, "before").value());
+}
+
+TEST_F(KvDatabase, AFullDiskIsStorageFull) {
+  const auto faults = std::make_shared<Faults>();
+  open({.faults = faults});
+  faults->no_space = true;
+  EXPECT_EQ(put(Family::event, "k", "v").error().code, Errc::storage_full);
+}
+
+TEST_F(KvDatabase, AFamilyOfANewerVersionIsRefusedByName) {
+  open();
+  database_.reset();
+  rocksdb::DB* raw = nullptr;
+  std::vector<std::string> names;
+  std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
+  ASSERT_TRUE(rocksdb::DB::ListColumnFamilies({}, directory_ / "db", &names).ok());
+  for (const std::string& name : names)
+    descriptors.emplace_back(name, rocksdb::ColumnFamilyOptions());
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  ASSERT_TRUE(rocksdb::DB::Open({}, directory_ / "db", descriptors, &handles, &raw).ok());
+  rocksdb::ColumnFamilyHandle* later = nullptr;
+  ASSERT_TRUE(raw->CreateColumnFamily({}, "hologram", &later).ok());
+  handles.push_back(later);
+  for (auto* handle : handles) ASSERT_TRUE(raw->DestroyColumnFamilyHandle(handle).ok());
+  delete raw;
+  const auto refused = Database::open(directory_ / "db", {});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::store_newer);
+  EXPECT_NE(refused.error().detail.find("hologram"), std::string::npos);
+}
+
+TEST_F(KvDatabase, LogsGrowInNumberAndTheOldestGoesWhenFlushed) {
+  open();
+  ASSERT_TRUE(put(Family::event, "k", "v"));
+  const std::uint64_t first = database_->newest_wal().value();
+  EXPECT_EQ(database_->oldest_wal().value(), first);
+  ASSERT_TRUE(database_->flush());
+  ASSERT_TRUE(put(Family::event, "k2", "v"));
+  EXPECT_GT(database_->newest_wal().value(), first);
+  EXPECT_GT(database_->oldest_wal().value(), first);
+}
+
+}  // namespace
+}  // namespace mail::kv

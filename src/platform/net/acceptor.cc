@@ -1,0 +1,99 @@
+#include "platform/net/acceptor.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/log.h"
+#include "base/text.h"
+
+namespace mail::net {
+namespace {
+
+constexpr int kAcceptsAtOnce = 64;  // then the connections that are there get their turn
+constexpr auto kBackOff = std::chrono::milliseconds(100);
+
+bool out_of_resources(int number) {
+  return number == EMFILE || number == ENFILE || number == ENOBUFS || number == ENOMEM;
+}
+
+Fd open_reserve() { return Fd(::open("/dev/null", O_RDONLY | O_CLOEXEC)); }
+
+}  // namespace
+
+Acceptor::Acceptor(Loop& loop, std::size_t index, std::string no_descriptor_reply)
+    : loop_(loop),
+      index_(index),
+      no_descriptor_reply_(std::move(no_descriptor_reply)),
+      descriptor_(loop.io.get_executor()),
+      pause_(loop.io.get_executor()),
+      reserve_(open_reserve()) {}
+
+Result<void> Acceptor::assign(Fd fd) {
+  error_code error;
+  descriptor_.assign(fd.get(), error);
+  if (error) return fail(Errc::io_error, concat("cannot watch a socket: ", error.message()));
+  fd_ = fd.release();
+  return {};
+}
+
+void Acceptor::start(std::shared_ptr<const Listener::OnAccept> on_accept) {
+  on_accept_ = std::move(on_accept);
+  wait();
+}
+
+void Acceptor::close() {
+  error_code ignored;
+  descriptor_.close(ignored);
+  pause_.cancel();
+  on_accept_.reset();
+  reserve_ = Fd();
+}
+
+void Acceptor::wait() {
+  descriptor_.async_wait(WaitType::wait_read, [self = shared_from_this()](const error_code& error) {
+    if (!error) self->accept_waiting();
+  });
+}
+
+void Acceptor::accept_waiting() {
+  for (int i = 0; i < kAcceptsAtOnce && descriptor_.is_open(); ++i) {
+    SocketAddress peer;
+    Fd fd(::accept4(fd_, peer.get(), &peer.size, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (!fd) {
+      if (errno == EAGAIN) break;
+      if (out_of_resources(errno)) return refuse_waiting();
+      continue;  // that one connection failed: accept(2) lists a dozen reasons
+    }
+    auto stream = make_stream(loop_, fd.release(), peer.to_address());
+    if (stream) {
+      (*on_accept_)(index_, std::move(*stream));
+    } else {
+      log::warning("net.accept_failed", {{"error", describe(stream.error())}});
+    }
+  }
+  if (descriptor_.is_open()) wait();
+}
+
+void Acceptor::refuse_waiting() {
+  log::warning("net.no_descriptors", {{"remedy", "raise LimitNOFILE or lower max_connections"}});
+  for (int i = 0; i < kAcceptsAtOnce; ++i) {
+    reserve_ = Fd();  // lets one connection in
+    const Fd fd(::accept4(fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (!fd) break;
+    ::send(fd.get(), no_descriptor_reply_.data(), no_descriptor_reply_.size(),
+           MSG_NOSIGNAL | MSG_DONTWAIT);
+  }
+  reserve_ = open_reserve();
+  back_off();
+}
+
+void Acceptor::back_off() {
+  pause_.expires_after(kBackOff);
+  pause_.async_wait([self = shared_from_this()](const error_code& error) {
+    if (!error && self->descriptor_.is_open()) self->accept_waiting();
+  });
+}
+
+}  // namespace mail::net

@@ -1,0 +1,62 @@
+// TLS for streams: what a listener or a client knows of certificates, protocols and suites
+// (security.md 44-45). OpenSSL 3 is driven directly on the socket and never waits; platform/net
+// does. A context is immutable: a reload makes a new one. Any thread; ciphers belong to one stream.
+// Errors: not_found, not_allowed, tls_failed, invalid_argument with a sentence that names the file.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "platform/net/stream.h"
+#include "platform/tls/self_signed.h"
+
+namespace mail::tls {
+
+enum class Suites : std::uint8_t {
+  forward_secret,  // port 25: CBC too, for stricter drives peers to plaintext
+  aead,            // submission: AEAD with forward secrecy only
+};
+
+class Handle;  // of an SSL_CTX
+
+class ServerContext {
+ public:
+  // `name` binds session tickets to this listener. The certificate file holds the chain, leaf
+  // first.
+  static Result<std::shared_ptr<const ServerContext>> load(const std::filesystem::path& certificate,
+                                                           const std::filesystem::path& key,
+                                                           Suites suites, const std::string& name);
+  static Result<std::shared_ptr<const ServerContext>> from_pem(const PemPair& pair, Suites suites,
+                                                               const std::string& name);
+  ~ServerContext();
+
+  Result<std::unique_ptr<net::Cipher>> accept(int socket) const;
+
+ private:
+  explicit ServerContext(std::unique_ptr<Handle> handle);
+  std::unique_ptr<Handle> handle_;
+};
+
+class ClientContext {
+ public:
+  struct Options {
+    bool verify = true;
+    std::filesystem::path ca_file;  // empty: the system's authorities
+    Suites suites = Suites::aead;
+  };
+  static Result<std::shared_ptr<const ClientContext>> make(const Options& options);
+  ~ClientContext();
+
+  // `server_name` goes out as SNI and, with verify, must match the certificate; it may be an IP
+  // address, which is matched but not sent (RFC 6066 §3).
+  Result<std::unique_ptr<net::Cipher>> connect(int socket, const std::string& server_name) const;
+
+ private:
+  ClientContext(std::unique_ptr<Handle> handle, bool verify);
+  std::unique_ptr<Handle> handle_;
+  bool verify_;
+};
+
+}  // namespace mail::tls

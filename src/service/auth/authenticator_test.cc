@@ -1,0 +1,100 @@
+#include "service/auth/authenticator.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <semaphore>
+
+#include "platform/password/password.h"
+
+namespace mail {
+namespace {
+
+class AuthenticatorTest : public testing::Test {
+ protected:
+  AuthenticatorTest() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "mail-auth-XXXXXX").native();
+    folder_ = ::mkdtemp(pattern.data());
+    store_ = ControlStore::open(folder_ / "control.db").value();
+    EXPECT_TRUE(store_->add_domain(Domain::parse("yahoo.test").value(), ""));
+    const std::string hash = password::hash("secret").value();
+    for (const char* text : {"jerry@yahoo.test", "old@yahoo.test"}) {
+      EXPECT_TRUE(store_->add_account(Mailbox::parse(text).value(), hash, std::nullopt));
+    }
+    EXPECT_TRUE(store_->set_disabled(Mailbox::parse("old@yahoo.test").value(), true));
+  }
+  ~AuthenticatorTest() override {
+    store_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+
+  Authenticator::Answer check(WorkerPool& pool, const std::string& user,
+                              const std::string& password) {
+    Authenticator authenticator(*store_, pool);
+    return block_on(loop_, authenticator.check(user, password));
+  }
+
+  LoopExecutor loop_;
+  std::filesystem::path folder_;
+  std::unique_ptr<ControlStore> store_;
+};
+
+TEST_F(AuthenticatorTest, TheRightPasswordLetsInWhateverTheCaseOfTheAddress) {
+  WorkerPool pool(1, 8);
+  const Authenticator::Answer answer = check(pool, "Jerry@Yahoo.test", "secret");
+  EXPECT_EQ(answer.result, LoginResult::accept);
+  EXPECT_EQ(answer.account, "jerry@yahoo.test");
+}
+
+TEST_F(AuthenticatorTest, WrongPasswordUnknownUserAndDisabledAccountLookTheSame) {
+  WorkerPool pool(1, 8);
+  using namespace std::string_literals;
+  for (const auto& [user, password] : std::initializer_list<std::pair<std::string, std::string>>{
+           {"jerry@yahoo.test", "Secret"},
+           {"jerry@yahoo.test", ""},
+           {"jerry@yahoo.test", "secret\0x"s},
+           {"jerry@yahoo.test", std::string(5000, 'x')},
+           {"jerry", "secret"},
+           {"", ""},
+           {"nobody@yahoo.test", "secret"},
+           {"old@yahoo.test", "secret"}}) {
+    const Authenticator::Answer answer = check(pool, user, password);
+    EXPECT_EQ(answer.result, LoginResult::wrong) << user << ' ' << password;
+    EXPECT_EQ(answer.account, "") << user;
+  }
+}
+
+// Nobody is answered without having gone through the pool, so nobody is answered sooner; that the
+// decoy costs what a stored hash costs is a claim of platform/password.
+TEST_F(AuthenticatorTest, EveryKindOfLoginWaitsForThePool) {
+  std::binary_semaphore started(0);
+  std::binary_semaphore go_on(0);
+  WorkerPool pool(1, 1);  // ends first: its thread uses them
+  ASSERT_TRUE(pool.try_post([&] {
+    started.release();
+    go_on.acquire();
+  }));
+  started.acquire();                  // the only thread is busy
+  ASSERT_TRUE(pool.try_post([] {}));  // and the only place to wait is taken
+  for (const char* user : {"jerry@yahoo.test", "nobody@yahoo.test", "old@yahoo.test", ""}) {
+    EXPECT_EQ(check(pool, user, "secret").result, LoginResult::busy) << user;
+    EXPECT_EQ(check(pool, user, "wrong").result, LoginResult::busy) << user;
+  }
+  go_on.release();
+}
+
+TEST_F(AuthenticatorTest, AChangeHoldsForTheNextLogin) {
+  WorkerPool pool(1, 8);
+  const Mailbox jerry = Mailbox::parse("jerry@yahoo.test").value();
+  ASSERT_TRUE(store_->set_password(jerry, password::hash("other").value()));
+  EXPECT_EQ(check(pool, "jerry@yahoo.test", "secret").result, LoginResult::wrong);
+  EXPECT_EQ(check(pool, "jerry@yahoo.test", "other").result, LoginResult::accept);
+  ASSERT_TRUE(store_->set_disabled(jerry, true));
+  EXPECT_EQ(check(pool, "jerry@yahoo.test", "other").result, LoginResult::wrong);
+  ASSERT_TRUE(store_->set_disabled(jerry, false));
+  EXPECT_EQ(check(pool, "jerry@yahoo.test", "other").result, LoginResult::accept);
+}
+
+}  // namespace
+}  // namespace mail

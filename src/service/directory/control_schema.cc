@@ -1,0 +1,82 @@
+#include "service/directory/control_schema.h"
+
+#include <array>
+
+#include "base/text.h"
+
+namespace mail {
+namespace {
+
+// kSteps[n] leads from version n to n + 1. A released step is never edited: add one behind it.
+constexpr std::array kSteps = {
+    R"sql(
+CREATE TABLE domain (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,
+  owner TEXT NOT NULL
+) STRICT;
+
+-- AUTOINCREMENT: an id is never given twice, for mailboxes hang on it.
+CREATE TABLE account (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  domain TEXT NOT NULL REFERENCES domain (name),
+  address TEXT NOT NULL UNIQUE,
+  password_hash TEXT NOT NULL,
+  disabled INTEGER NOT NULL DEFAULT 0,
+  quota_bytes INTEGER
+) STRICT;
+CREATE INDEX account_by_domain ON account (domain);
+
+CREATE TABLE alias (
+  address TEXT PRIMARY KEY,
+  domain TEXT NOT NULL REFERENCES domain (name) ON DELETE CASCADE
+) STRICT;
+CREATE INDEX alias_by_domain ON alias (domain);
+
+CREATE TABLE alias_member (
+  alias TEXT NOT NULL REFERENCES alias (address) ON DELETE CASCADE,
+  position INTEGER NOT NULL,
+  member TEXT NOT NULL,
+  PRIMARY KEY (alias, position)
+) STRICT;
+)sql",
+};
+constexpr auto kVersion = static_cast<std::int64_t>(kSteps.size());
+
+// A file of version 0 is new, or not ours.
+Result<void> require_ours(sql::Database& database, std::int64_t version) {
+  if (version > kVersion) {
+    return fail(Errc::store_newer, concat("the control store has version ", version,
+                                          ", this program knows versions "
+                                          "up to ",
+                                          kVersion,
+                                          ": a newer Mailwright has written it; run that one, or "
+                                          "restore a backup made by this one"));
+  }
+  if (version > 0) return {};
+  MAIL_TRY(sql::Statement tables, database.prepare("SELECT count(*) FROM sqlite_schema"));
+  MAIL_TRY(const bool row, tables.step());
+  if (version == 0 && row && tables.integer(0) == 0) return {};
+  return fail(Errc::invalid_argument,
+              "this is the database of another program, not a control store: name another state "
+              "folder, or move the file away");
+}
+
+}  // namespace
+
+Result<void> migrate_control_store(sql::Database& database) {
+  MAIL_TRY(const std::int64_t found, database.user_version());
+  MAIL_TRY(require_ours(database, found));
+  if (found == kVersion) return {};
+  MAIL_TRY(sql::Transaction transaction, sql::Transaction::begin(database));
+  // Another process may have been faster; from here on nobody else writes.
+  MAIL_TRY(const std::int64_t version, database.user_version());
+  MAIL_TRY(require_ours(database, version));
+  for (std::int64_t step = version; step < kVersion; ++step) {
+    MAIL_TRY(database.run_script(kSteps[static_cast<std::size_t>(step)]));
+  }
+  MAIL_TRY(database.set_user_version(kVersion));
+  return transaction.commit();
+}
+
+}  // namespace mail

@@ -1,0 +1,267 @@
+#include "service/directory/control_store.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "base/text.h"
+#include "platform/sql/database.h"
+
+namespace mail {
+namespace {
+
+Domain domain(std::string_view text) { return Domain::parse(text).value(); }
+Mailbox address(std::string_view text) { return Mailbox::parse(text).value(); }
+
+class ControlStoreTest : public testing::Test {
+ protected:
+  ControlStoreTest() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "mail-control-XXXXXX").native();
+    folder_ = ::mkdtemp(pattern.data());
+    file_ = folder_ / "control.db";
+    reopen();
+  }
+  ~ControlStoreTest() override {
+    store_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+
+  void reopen() {
+    store_.reset();
+    Result<std::unique_ptr<ControlStore>> opened = ControlStore::open(file_);
+    ASSERT_TRUE(opened) << describe(opened.error());
+    store_ = std::move(*opened);
+  }
+  void add_domain(std::string_view name, const std::string& owner = "") {
+    const Result<void> added = store_->add_domain(domain(name), owner);
+    ASSERT_TRUE(added) << describe(added.error());
+  }
+  AccountId add_account(std::string_view text) {
+    const Result<AccountId> added = store_->add_account(address(text), "$y$hash", std::nullopt);
+    EXPECT_TRUE(added) << describe(added.error());
+    return added.value_or(AccountId{});
+  }
+  std::string owner_of(std::string_view name) const {
+    for (const DomainRow& row : store_->snapshot()->domains()) {
+      if (row.name == name) return row.owner;
+    }
+    return "no such domain";
+  }
+  template <typename T>
+  static void expect_error(const Result<T>& result, Errc code, std::string_view sentence) {
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().code, code);
+    EXPECT_NE(result.error().detail.find(sentence), std::string::npos) << result.error().detail;
+  }
+
+  std::filesystem::path folder_;
+  std::filesystem::path file_;
+  std::unique_ptr<ControlStore> store_;
+};
+
+TEST_F(ControlStoreTest, WhatWasAddedIsInTheNextSnapshotAndAfterReopening) {
+  add_domain("Yahoo.test");
+  ASSERT_TRUE(store_->add_account(address("Jerry@yahoo.test"), "$y$hash", 1000));
+  add_account("ann@yahoo.test");
+  ASSERT_TRUE(store_->add_alias("Team@yahoo.test", {"ann@yahoo.test", "JERRY@yahoo.test"}));
+  for (int round = 0; round < 2; ++round) {
+    const std::shared_ptr<const Directory> now = store_->snapshot();
+    ASSERT_EQ(now->domains().size(), 1u);
+    EXPECT_EQ(now->domains()[0].name, "yahoo.test");
+    const AccountRow* jerry = now->account("jerry@yahoo.test");
+    ASSERT_NE(jerry, nullptr);
+    EXPECT_EQ(jerry->password_hash, "$y$hash");
+    EXPECT_TRUE(jerry->has_quota);
+    EXPECT_EQ(jerry->quota_bytes, 1000u);
+    EXPECT_FALSE(now->account("ann@yahoo.test")->has_quota);
+    const AliasRow* team = now->alias("team@yahoo.test");
+    ASSERT_NE(team, nullptr);
+    EXPECT_EQ(team->members, (std::vector<std::string>{"ann@yahoo.test", "jerry@yahoo.test"}));
+    reopen();
+  }
+}
+
+TEST_F(ControlStoreTest, ASnapshotInUseNeverChanges) {
+  const std::shared_ptr<const Directory> before = store_->snapshot();
+  add_domain("yahoo.test");
+  EXPECT_TRUE(before->domains().empty());
+  EXPECT_TRUE(store_->snapshot()->is_local(domain("yahoo.test")));
+}
+
+TEST_F(ControlStoreTest, RefusalsSayWhatToDoAndChangeNothing) {
+  expect_error(store_->add_account(address("tom@yahoo.test"), "h", {}), Errc::not_found,
+               "no domain yahoo.test here: add it first with 'mailwright domain add yahoo.test'");
+  expect_error(store_->add_domain(domain("[192.0.2.1]"), ""), Errc::invalid_argument, "yahoo.test");
+  expect_error(store_->add_domain(domain("a.test"), "x@b.test"), Errc::not_found, "no account");
+  expect_error(store_->add_domain(domain("a.test"), "no address"), Errc::invalid_argument,
+               "'no address' is no mail address");
+  expect_error(store_->remove_domain(domain("a.test"), true), Errc::not_found, "domain list");
+  expect_error(store_->set_password(address("a@a.test"), "h"), Errc::not_found, "account list");
+  expect_error(store_->set_disabled(address("a@a.test"), true), Errc::not_found, "account list");
+  expect_error(store_->remove_account(address("a@a.test")), Errc::not_found, "account list");
+  expect_error(store_->remove_alias("a@a.test"), Errc::not_found, "alias list");
+  EXPECT_TRUE(store_->snapshot()->domains().empty());
+  add_domain("yahoo.test");
+  add_account("jerry@yahoo.test");
+  expect_error(store_->add_domain(domain("YAHOO.test"), ""), Errc::already_exists, "already");
+  expect_error(store_->add_account(address("JERRY@yahoo.test"), "h", {}), Errc::already_exists,
+               "account passwd");
+  expect_error(store_->add_account({"postmaster", {}}, "h", {}), Errc::invalid_argument,
+               "whole address");
+  expect_error(store_->add_account(address("big@yahoo.test"), "h", ~0ULL), Errc::invalid_argument,
+               "quota");
+  EXPECT_EQ(store_->snapshot()->accounts().size(), 1u);
+}
+
+TEST_F(ControlStoreTest, BadAliasesAreRefused) {
+  add_domain("yahoo.test");
+  add_account("jerry@yahoo.test");
+  const std::vector<std::string> jerry{"jerry@yahoo.test"};
+  expect_error(store_->add_alias("a@gmail.test", jerry), Errc::not_found, "domain add gmail.test");
+  expect_error(store_->add_alias("@gmail.test", jerry), Errc::not_found, "domain add gmail.test");
+  expect_error(store_->add_alias("@", jerry), Errc::invalid_argument, "catch-all");
+  expect_error(store_->add_alias("a b", jerry), Errc::invalid_argument, "no mail address");
+  expect_error(store_->add_alias("jerry@yahoo.test", jerry), Errc::already_exists, "is an account");
+  expect_error(store_->add_alias("a@yahoo.test", {}), Errc::invalid_argument,
+               "at least one member");
+  expect_error(store_->add_alias("a@yahoo.test", {"gerry@yahoo.test"}), Errc::not_found,
+               "the member gerry@yahoo.test is nobody here");
+  expect_error(store_->add_alias("a@yahoo.test", {"A@yahoo.test"}), Errc::invalid_argument,
+               "its own member");
+  EXPECT_TRUE(store_->snapshot()->aliases().empty());
+  ASSERT_TRUE(store_->add_alias("a@yahoo.test", jerry));
+  expect_error(store_->add_alias("A@yahoo.test", jerry), Errc::already_exists, "alias remove");
+  expect_error(store_->add_account(address("a@yahoo.test"), "h", {}), Errc::already_exists,
+               "alias remove a@yahoo.test");
+}
+
+TEST_F(ControlStoreTest, AnAliasHasEachMemberOnceAndMayPointElsewhere) {
+  add_domain("yahoo.test");
+  add_account("jerry@yahoo.test");
+  ASSERT_TRUE(store_->add_alias(
+      "@yahoo.test", {"Tom@GMAIL.test", "jerry@yahoo.test", "Tom@gmail.test", "JERRY@yahoo.test"}));
+  EXPECT_EQ(store_->snapshot()->alias("@yahoo.test")->members,
+            (std::vector<std::string>{"Tom@gmail.test", "jerry@yahoo.test"}))
+      << "case is ours to ignore only in our own addresses (RFC 5321 §2.4)";
+  ASSERT_TRUE(store_->remove_alias("@YAHOO.test"));
+  EXPECT_TRUE(store_->snapshot()->aliases().empty());
+}
+
+TEST_F(ControlStoreTest, PasswordAndStateOfAnAccountChange) {
+  add_domain("yahoo.test");
+  add_account("jerry@yahoo.test");
+  ASSERT_TRUE(store_->set_password(address("JERRY@yahoo.test"), "$y$other"));
+  ASSERT_TRUE(store_->set_disabled(address("jerry@yahoo.test"), true));
+  EXPECT_EQ(store_->snapshot()->account("jerry@yahoo.test")->password_hash, "$y$other");
+  EXPECT_TRUE(store_->snapshot()->account("jerry@yahoo.test")->disabled);
+  ASSERT_TRUE(store_->set_disabled(address("jerry@yahoo.test"), false));
+  EXPECT_FALSE(store_->snapshot()->account("jerry@yahoo.test")->disabled);
+}
+
+TEST_F(ControlStoreTest, TheFirstAccountOwnsItsDomainWhereNobodyIsNamed) {
+  add_domain("yahoo.test");
+  EXPECT_EQ(owner_of("yahoo.test"), "");
+  add_account("jerry@yahoo.test");
+  add_account("ann@yahoo.test");
+  EXPECT_EQ(owner_of("yahoo.test"), "jerry@yahoo.test");
+}
+
+TEST_F(ControlStoreTest, TheOwnerNamedStaysTheOwner) {
+  add_domain("yahoo.test", "Ann@yahoo.test");  // her account comes later
+  add_account("jerry@yahoo.test");
+  add_account("ann@yahoo.test");
+  add_domain("gmail.test", "ann@yahoo.test");
+  add_account("tom@gmail.test");
+  EXPECT_EQ(owner_of("yahoo.test"), "ann@yahoo.test");
+  EXPECT_EQ(owner_of("gmail.test"), "ann@yahoo.test");
+}
+
+TEST_F(ControlStoreTest, ADomainPassesToItsOldestAccountLeft) {
+  add_domain("yahoo.test");
+  add_account("jerry@yahoo.test");
+  add_account("ann@yahoo.test");
+  add_account("zoe@yahoo.test");
+  add_domain("empty.test", "jerry@yahoo.test");
+  ASSERT_TRUE(store_->remove_account(address("jerry@yahoo.test")));
+  EXPECT_EQ(owner_of("yahoo.test"), "ann@yahoo.test");
+  EXPECT_EQ(owner_of("empty.test"), "");
+}
+
+TEST_F(ControlStoreTest, TheLastAccountStays) {
+  add_domain("yahoo.test");
+  add_account("jerry@yahoo.test");
+  add_domain("gmail.test");
+  add_account("tom@gmail.test");
+  expect_error(store_->remove_account(address("jerry@yahoo.test")), Errc::invalid_argument,
+               "postmaster must reach somebody");
+  EXPECT_NE(store_->snapshot()->account("jerry@yahoo.test"), nullptr);
+}
+
+TEST_F(ControlStoreTest, AnIdIsNeverUsedAgain) {
+  add_domain("yahoo.test");
+  add_account("jerry@yahoo.test");
+  const AccountId ann = add_account("ann@yahoo.test");
+  EXPECT_EQ(store_->remove_account(address("ann@yahoo.test")), ann);
+  reopen();
+  EXPECT_NE(add_account("ann@yahoo.test"), ann) << "she would read the mail of the other Ann";
+}
+
+TEST_F(ControlStoreTest, ADomainGoesWithItsAccountsOnlyWhenThatIsSaid) {
+  add_domain("yahoo.test");
+  const AccountId jerry = add_account("jerry@yahoo.test");
+  const AccountId ann = add_account("ann@yahoo.test");
+  ASSERT_TRUE(store_->add_alias("team@yahoo.test", {"ann@yahoo.test"}));
+  add_domain("sub.yahoo.test", "ann@yahoo.test");
+  add_account("kid@sub.yahoo.test");
+  expect_error(store_->remove_domain(domain("yahoo.test"), false), Errc::invalid_argument,
+               "still has 2 accounts");
+  EXPECT_EQ(store_->snapshot()->accounts().size(), 3u);
+  EXPECT_EQ(store_->remove_domain(domain("yahoo.test"), true),
+            (std::vector<AccountId>{jerry, ann}));
+  const std::shared_ptr<const Directory> now = store_->snapshot();
+  EXPECT_FALSE(now->is_local(domain("yahoo.test")));
+  EXPECT_EQ(now->accounts().size(), 1u);
+  EXPECT_TRUE(now->aliases().empty());
+  EXPECT_EQ(owner_of("sub.yahoo.test"), "kid@sub.yahoo.test");
+}
+
+TEST_F(ControlStoreTest, ANewerFileIsRefusedAndLeftAsItIs) {
+  add_domain("yahoo.test");
+  store_.reset();
+  {
+    Result<std::unique_ptr<sql::Database>> raw = sql::Database::open(file_);
+    ASSERT_TRUE((*raw)->set_user_version(1000));
+  }
+  expect_error(ControlStore::open(file_), Errc::store_newer, "a newer Mailwright has written it");
+  Result<std::unique_ptr<sql::Database>> raw = sql::Database::open(file_);
+  EXPECT_EQ((*raw)->user_version(), 1000);
+  ASSERT_TRUE((*raw)->set_user_version(1));
+  raw->reset();
+  reopen();
+  EXPECT_TRUE(store_->snapshot()->is_local(domain("yahoo.test")));
+}
+
+TEST_F(ControlStoreTest, TheDatabaseOfAnotherProgramIsRefused) {
+  const std::filesystem::path other = folder_ / "other.db";
+  {
+    Result<std::unique_ptr<sql::Database>> raw = sql::Database::open(other);
+    ASSERT_TRUE((*raw)->run("CREATE TABLE song (title TEXT)"));
+  }
+  expect_error(ControlStore::open(other), Errc::invalid_argument, "another program");
+}
+
+TEST_F(ControlStoreTest, ABackupIsAControlStoreOfThatMoment) {
+  add_domain("yahoo.test");
+  add_account("jerry@yahoo.test");
+  ASSERT_TRUE(store_->backup(folder_ / "copy.db"));
+  add_account("ann@yahoo.test");
+  Result<std::unique_ptr<ControlStore>> copy = ControlStore::open(folder_ / "copy.db");
+  ASSERT_TRUE(copy);
+  EXPECT_EQ((*copy)->snapshot()->accounts().size(), 1u);
+  EXPECT_TRUE((*copy)->check());
+  EXPECT_TRUE(store_->check());
+}
+
+}  // namespace
+}  // namespace mail

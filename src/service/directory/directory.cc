@@ -1,0 +1,166 @@
+#include "service/directory/directory.h"
+
+#include <unordered_set>
+#include <utility>
+
+#include "base/text.h"
+
+namespace mail {
+namespace {
+
+constexpr int kMaxAliasDepth = 10;
+
+// RFC 5321 §4.5.1 demands postmaster, RFC 2142 the others.
+bool is_always_taken(std::string_view local_part) {
+  return iequals(local_part, "postmaster") || iequals(local_part, "abuse") ||
+         iequals(local_part, "root");
+}
+
+// Addresses here come from Mailbox::key(): the last '@' is the one before the domain.
+std::string_view local_part_of(std::string_view address) {
+  return address.substr(0, address.rfind('@'));
+}
+std::string_view domain_of(std::string_view address) {
+  return address.substr(address.rfind('@') + 1);
+}
+
+}  // namespace
+
+Directory::Directory(std::vector<DomainRow> domains, std::vector<AccountRow> accounts,
+                     std::vector<AliasRow> aliases)
+    : domains_(std::move(domains)), accounts_(std::move(accounts)), aliases_(std::move(aliases)) {
+  for (std::size_t i = 0; i < accounts_.size(); ++i) {
+    account_index_.emplace(accounts_[i].address, i);
+    account_by_id_.emplace(accounts_[i].id, i);
+    owner_index_.try_emplace(std::string(domain_of(accounts_[i].address)), i);  // the oldest
+  }
+  for (std::size_t i = 0; i < domains_.size(); ++i) {
+    domain_index_.emplace(domains_[i].name, i);
+    const auto named = account_index_.find(domains_[i].owner);
+    if (named != account_index_.end()) owner_index_[domains_[i].name] = named->second;
+  }
+  for (std::size_t i = 0; i < aliases_.size(); ++i) alias_index_.emplace(aliases_[i].address, i);
+}
+
+bool Directory::is_local(const Domain& domain) const {
+  return domain_index_.contains(domain.text());
+}
+
+const AccountRow* Directory::find_account(const std::string& address) const {
+  const auto found = account_index_.find(address);
+  return found == account_index_.end() ? nullptr : &accounts_[found->second];
+}
+
+const AliasRow* Directory::find_alias(const std::string& address) const {
+  const auto found = alias_index_.find(address);
+  return found == alias_index_.end() ? nullptr : &aliases_[found->second];
+}
+
+const AccountRow* Directory::account(std::string_view address) const {
+  return find_account(to_lower(address));
+}
+
+const AccountRow* Directory::account(AccountId id) const {
+  const auto found = account_by_id_.find(id);
+  return found == account_by_id_.end() ? nullptr : &accounts_[found->second];
+}
+
+const AliasRow* Directory::alias(std::string_view address) const {
+  return find_alias(to_lower(address));
+}
+
+const AccountRow* Directory::account_without_tag(std::string_view address) const {
+  const std::size_t plus = local_part_of(address).find('+');
+  if (plus == std::string_view::npos || plus == 0) return nullptr;
+  return find_account(concat(address.substr(0, plus), '@', domain_of(address)));
+}
+
+const AccountRow* Directory::owner_of(std::string_view domain) const {
+  const auto found = owner_index_.find(domain);
+  return found == owner_index_.end() ? nullptr : &accounts_[found->second];
+}
+
+// Level by level, so that each address is expanded once, at its least depth: the work is linear in
+// the aliases whatever they point at.
+void Directory::expand(std::string address, std::vector<Resolution::Member>& members) const {
+  std::unordered_set<std::string> seen;
+  std::unordered_set<AccountId> accounts;
+  const auto add = [&](const std::string& as, const AccountRow& row) {
+    if (accounts.insert(row.id).second) members.push_back({as, row.id});
+  };
+  std::vector<std::string> level{std::move(address)};
+  for (int depth = 0; depth <= kMaxAliasDepth && !level.empty(); ++depth) {
+    std::vector<std::string> next;
+    const auto open = [&next](const AliasRow& row) {
+      next.insert(next.end(), row.members.begin(), row.members.end());
+    };
+    for (const std::string& named : level) {
+      const std::string_view domain = domain_of(named);
+      const bool local = domain_index_.contains(domain);
+      const std::string member = local ? to_lower(named) : named;
+      if (!seen.insert(member).second) continue;
+      if (!local) {
+        members.push_back({member, std::nullopt});
+      } else if (const AccountRow* row = find_account(member)) {
+        add(member, *row);
+      } else if (const AliasRow* list = find_alias(member)) {
+        open(*list);
+      } else if (const AccountRow* plain = account_without_tag(member)) {
+        add(member, *plain);
+      } else if (const AccountRow* owner = owner_of(domain);
+                 owner != nullptr && is_always_taken(local_part_of(member))) {
+        add(owner->address, *owner);
+      } else if (const AliasRow* catch_all = find_alias(concat('@', domain))) {
+        open(*catch_all);
+      }
+    }
+    level = std::move(next);
+  }
+}
+
+Resolution Directory::resolve(const Mailbox& recipient) const {
+  Resolution resolution;
+  const std::string given = recipient.key();
+  std::string address = given;
+  resolution.always_taken = is_always_taken(recipient.local_part);
+  if (recipient.domain.empty()) {
+    // RFC 5321 §4.5.1: "Postmaster" alone is taken, even before there is a domain.
+    if (!resolution.always_taken) return resolution;
+    resolution.kind = Resolution::Kind::taken;
+    if (domains_.empty()) return resolution;
+    append(address, '@', domains_.front().name);
+  } else if (!is_local(recipient.domain)) {
+    resolution.kind = Resolution::Kind::not_local;
+    resolution.always_taken = false;
+    return resolution;
+  }
+  if (const AccountRow* row = find_account(address)) {  // nearly always
+    resolution.members.push_back({address, row->id});
+  } else {
+    expand(address, resolution.members);
+  }
+  if (resolution.always_taken && resolution.members.empty()) {  // an alias that leads nowhere
+    if (const AccountRow* owner = owner_of(domain_of(address))) {
+      resolution.members.push_back({owner->address, owner->id});
+    }
+  }
+  if (resolution.always_taken || !resolution.members.empty()) {
+    resolution.kind = Resolution::Kind::taken;
+  }
+  resolution.expanded = !resolution.members.empty() &&
+                        (resolution.members.size() > 1 || resolution.members[0].address != given);
+  return resolution;
+}
+
+bool Directory::may_send_as(std::string_view login, const Mailbox& sender) const {
+  const AccountRow* self = account(login);
+  if (self == nullptr) return false;
+  const std::string address = sender.key();
+  if (const AccountRow* named = find_account(address)) return named == self;
+  if (const AliasRow* list = find_alias(address)) {
+    return list->members.size() == 1 && iequals(list->members[0], self->address);
+  }
+  return account_without_tag(address) == self;
+}
+
+}  // namespace mail

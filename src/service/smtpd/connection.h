@@ -1,0 +1,82 @@
+// One connection of a client: drives a pure ServerSession over a stream (style.md §4). All waiting
+// of a session happens here. Lives on one I/O thread, inside the frame of the task that serves it.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "codec/smtp/server_session.h"
+#include "platform/net/stream.h"
+#include "service/smtpd/smtpd.h"
+
+namespace mail {
+
+class Connection {
+ public:
+  Connection(net::Stream stream, std::shared_ptr<const ServedListener> settings, smtp::Peer peer,
+             std::string client_key, Services& services, ClientTable& clients);
+
+  Task<void> run();  // to the end of the session
+
+  // From the same thread, while run() waits.
+  void shut_down();  // 421 4.3.2, after what is being answered
+  void cut() { stream_.close(); }
+
+  Connection* next = nullptr;  // in the list of its Site
+  Connection* previous = nullptr;
+
+ private:
+  MonoTime now() const { return services_.clock.mono_now(); }
+
+  Task<bool> greet();
+  Task<Result<void>> start_tls();
+  void take_input();
+  void keep_input();
+  void read_now();
+  Task<void> hang_up();
+  void on_wait_failed(const Error& error);
+  void lose(const Error& error);
+
+  // Performs what needs no waiting; false: perform() has to.
+  bool perform_now(smtp::Action& action);
+  Task<void> perform(smtp::Action action);
+  bool send_now(std::string& bytes);
+  Task<void> send(std::string bytes);
+
+  // questions.cc
+  smtp::SenderVerdict decide_sender(const ReversePath& path);
+  Task<void> ask_judges(ReversePath path);
+  smtp::RecipientVerdict decide_recipient_now(const Mailbox& recipient, bool* ask_judges_too);
+  Task<void> ask_judges(Mailbox recipient);
+  Task<void> check_login(smtp::AskLogin login);
+  smtp::DataVerdict begin_message();
+  Task<void> stage(std::string chunk);
+  Task<void> drop_staged();
+  Task<void> commit(smtp::JudgeAndCommit input);
+
+  net::Stream stream_;
+  std::shared_ptr<const ServedListener> settings_;
+  smtp::Peer peer_;
+  const std::string client_key_;
+  Services& services_;
+  ClientTable& clients_;
+  std::optional<smtp::ServerSession> session_;  // after the handshake, where TLS is implicit
+
+  std::string_view input_;  // read, not yet taken; in the thread's buffer or in rest_
+  std::string rest_;        // owns input_ across a wait
+  bool drained_ = false;    // the last read took all there was
+  bool waited_ = false;     // time has passed since the session last looked at it
+  bool stopping_ = false;
+  bool lost_ = false;  // the peer is gone: nothing more can be said
+  bool closed_ = false;
+  bool said_goodbye_ = false;  // the last reply was that to QUIT
+
+  MessageId id_;  // of the message under way
+  std::uint32_t staged_chunks_ = 0;
+  std::optional<Errc> stage_failed_;
+};
+
+}  // namespace mail

@@ -1,0 +1,78 @@
+#include "service/smtpd/recipient.h"
+
+#include <algorithm>
+
+#include "service/policy/access.h"
+
+namespace mail {
+namespace {
+
+using smtp::RecipientVerdict;
+
+// Only mail that is to be held or discarded can go elsewhere yet: without a route nothing would
+// ever become of it.
+bool is_routed(const std::string& address, const Routes& routes) {
+  const auto mailbox = Mailbox::parse(address);
+  return mailbox && routes.find(mailbox->domain).has_value();
+}
+
+bool is_full(AccountId id, std::uint64_t more, const Directory& directory, const MailStore& store) {
+  const AccountRow* account = directory.account(id);
+  if (account == nullptr || !account->has_quota) return false;
+  const std::uint64_t used = store.mailbox_bytes(id);
+  return used >= account->quota_bytes || more > account->quota_bytes - used;
+}
+
+// A list is full when all of its mailboxes are: one that overflows must not silence the others.
+bool all_full(const Resolution& resolution, std::uint64_t more, const Directory& directory,
+              const MailStore& store) {
+  bool any = false;
+  for (const Resolution::Member& member : resolution.members) {
+    if (!member.account || !is_full(*member.account, more, directory, store)) return false;
+    any = true;
+  }
+  return any;
+}
+
+RecipientVerdict decide_local(const Resolution& resolution, const smtp::Transaction& transaction,
+                              const Directory& directory, const Routes& routes,
+                              const MailStore& store) {
+  // An alias that leads nowhere at all is no better than a recipient elsewhere; where one member
+  // can be reached the spool holds the mail of the others.
+  const bool deliverable =
+      std::any_of(resolution.members.begin(), resolution.members.end(),
+                  [&](const Resolution::Member& member) {
+                    return member.account || is_routed(member.address, routes);
+                  });
+  if (!deliverable) return RecipientVerdict::relay_denied;
+  if (all_full(resolution, transaction.declared_size.value_or(0), directory, store)) {
+    return RecipientVerdict::mailbox_full;
+  }
+  return RecipientVerdict::accept;
+}
+
+}  // namespace
+
+RecipientDecision decide_recipient(const smtp::SmtpListener& listener, const smtp::Client& client,
+                                   const smtp::Transaction& transaction, const Mailbox& recipient,
+                                   const Directory& directory, const Routes& routes,
+                                   const MailStore& store) {
+  const Resolution resolution = directory.resolve(recipient);
+  if (resolution.kind == Resolution::Kind::not_local) {
+    const bool taken =
+        may_relay(listener, client) && routes.find(recipient.domain).has_value();
+    return {taken ? RecipientVerdict::accept : RecipientVerdict::relay_denied, false};
+  }
+  if (resolution.always_taken) return {RecipientVerdict::accept, true};
+  // "victim%elsewhere@here" is nobody's address but somebody's attempt; no catch-all takes it.
+  if (hides_another_hop(recipient) && directory.account(recipient.key()) == nullptr &&
+      directory.alias(recipient.key()) == nullptr) {
+    return {RecipientVerdict::relay_denied, false};
+  }
+  if (resolution.kind == Resolution::Kind::unknown_user) {
+    return {RecipientVerdict::unknown_user, false};
+  }
+  return {decide_local(resolution, transaction, directory, routes, store), false};
+}
+
+}  // namespace mail

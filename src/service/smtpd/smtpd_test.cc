@@ -1,0 +1,273 @@
+// The server over loopback: what the driver adds to the session (waiting, storing, limits, end).
+#include <chrono>
+
+#include "service/smtpd/test_server.h"
+
+namespace mail {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::string_view kMessage =
+    "From: tom@gmail.test\r\nDate: Sat, 21 Nov 2026 22:15:48 +0000\r\nSubject: hi\r\n\r\n";
+
+std::string transaction(std::string_view recipient, std::string_view body) {
+  return concat("MAIL FROM:<tom@gmail.test>\r\nRCPT TO:<", recipient, ">\r\nDATA\r\n") +
+         concat("", body);
+}
+
+TEST_F(SmtpServerTest, AMessageIsInTheMailboxWhenItIsAcknowledged) {
+  start();
+  TestClient client(address());
+  EXPECT_EQ(client.reply(), "220 mx.yahoo.test ESMTP Mailwright");
+  EXPECT_TRUE(client.command("EHLO mail.gmail.test").starts_with("250-mx.yahoo.test"));
+  EXPECT_EQ(client.command("MAIL FROM:<tom@gmail.test>"), "250 2.1.0 Sender taken");
+  EXPECT_EQ(client.command("RCPT TO:<jerry@yahoo.test>"), "250 2.1.5 Recipient taken");
+  EXPECT_TRUE(client.command("DATA").starts_with("354 "));
+  const std::string reply = client.command(concat(kMessage, "Hello\r\n..dot\r\n."));
+  ASSERT_TRUE(reply.starts_with("250 2.0.0 ")) << reply;
+  const auto mails = inbox(jerry_);
+  ASSERT_EQ(mails.size(), 1U);
+  EXPECT_NE(mails[0].find(concat("id ", reply.substr(10))), std::string::npos) << mails[0];
+  EXPECT_TRUE(mails[0].ends_with(concat(kMessage, "Hello\r\n.dot\r\n"))) << mails[0];
+  EXPECT_EQ(client.command("QUIT"), "221 2.0.0 Bye");
+  EXPECT_EQ(client.reply(), "");
+}
+
+TEST_F(SmtpServerTest, PipelinedGroupsGetTheirRepliesInOrder) {
+  start();
+  TestClient client(address());
+  greet(client);
+  for (int i = 0; i < 3; ++i) {
+    client.send(transaction("jerry@yahoo.test", ""));
+    EXPECT_TRUE(client.reply().starts_with("250 2.1.0"));
+    EXPECT_TRUE(client.reply().starts_with("250 2.1.5"));
+    EXPECT_TRUE(client.reply().starts_with("354 "));
+    // RFC 2920 §3.1: the next transaction may begin right behind the dot.
+    client.send(concat(kMessage, i, "\r\n.\r\nRSET\r\nMAIL FROM:<a@gmail.test>\r\nRSET\r\n"));
+    EXPECT_TRUE(client.reply().starts_with("250 2.0.0 "));
+    EXPECT_EQ(client.reply(), "250 2.0.0 Reset");
+    EXPECT_TRUE(client.reply().starts_with("250 2.1.0"));
+    EXPECT_EQ(client.reply(), "250 2.0.0 Reset");
+  }
+  EXPECT_EQ(inbox(jerry_).size(), 3U);
+}
+
+TEST_F(SmtpServerTest, ABodyLargerThanMemoryMayHoldArrivesWhole) {
+  start();
+  TestClient client(address());
+  greet(client);
+  client.send(transaction("jerry@yahoo.test", ""));
+  for (int i = 0; i < 3; ++i) client.reply();
+  std::string body(kMessage);
+  for (int line = 0; line < 20'000; ++line) append(body, "line ", line, " of a long message\r\n");
+  client.send(concat(body, ".\r\n"));
+  EXPECT_TRUE(client.reply().starts_with("250 2.0.0 "));
+  const auto mails = inbox(jerry_);
+  ASSERT_EQ(mails.size(), 1U);
+  EXPECT_TRUE(mails[0].ends_with(body));
+}
+
+TEST_F(SmtpServerTest, NoFormOfAddressOpensARelay) {
+  ASSERT_TRUE(control_->add_alias("@yahoo.test", {"jerry@yahoo.test"}));
+  start();
+  TestClient client(address());
+  greet(client);
+  client.command("MAIL FROM:<tom@gmail.test>");
+  for (const char* recipient :
+       {"victim@elsewhere.test", "@yahoo.test:victim@elsewhere.test", "victim%elsewhere.test@yahoo.test",
+        "elsewhere.test!victim@yahoo.test", "\"victim@elsewhere.test\"@yahoo.test",
+        "victim@[192.0.2.7]", "victim@[127.0.0.1]"}) {
+    EXPECT_TRUE(client.command(concat("RCPT TO:<", recipient, ">")).starts_with("550 5.7.1"))
+        << recipient;
+  }
+  EXPECT_EQ(client.command("RCPT TO:<anybody@yahoo.test>"), "250 2.1.5 Recipient taken");
+}
+
+TEST_F(SmtpServerTest, OnlyWhoMayRelayReachesARouteElsewhere) {
+  routes_ = Routes({{"hold.test", Route::hold}});
+  listener_.role = smtp::Role::relay;
+  start();
+  const auto ask = [&](const char* recipient) {
+    TestClient client(address());
+    greet(client);
+    client.command("MAIL FROM:<tom@gmail.test>");
+    return client.command(concat("RCPT TO:<", recipient, ">")).substr(0, 9);
+  };
+  EXPECT_EQ(ask("x@hold.test"), "550 5.7.1");
+  relay_networks_.push_back(*IpNetwork::parse("127.0.0.0/8"));
+  ASSERT_TRUE(server_->apply({served()}));
+  EXPECT_EQ(ask("x@hold.test"), "250 2.1.5");
+  EXPECT_EQ(ask("x@elsewhere.test"), "550 5.7.1");  // no route
+}
+
+TEST_F(SmtpServerTest, AFullMailboxIsToldAtRcptButPostmasterIsAlwaysTaken) {
+  add_account("full@yahoo.test", 0);
+  add_account("small@yahoo.test", 2000);
+  start();
+  TestClient client(address());
+  greet(client);
+  client.command("MAIL FROM:<tom@gmail.test> SIZE=1000");
+  EXPECT_EQ(client.command("RCPT TO:<full@yahoo.test>"), "452 4.2.2 Mailbox full");
+  EXPECT_EQ(client.command("RCPT TO:<small@yahoo.test>"), "250 2.1.5 Recipient taken");
+  client.command("RSET");
+  client.command("MAIL FROM:<tom@gmail.test> SIZE=3000");
+  EXPECT_EQ(client.command("RCPT TO:<small@yahoo.test>"), "452 4.2.2 Mailbox full");
+  EXPECT_EQ(client.command("RCPT TO:<nobody@yahoo.test>"), "550 5.1.1 No such mailbox");
+  EXPECT_EQ(client.command("RCPT TO:<PostMaster>"), "250 2.1.5 Recipient taken");
+}
+
+TEST_F(SmtpServerTest, AFailedCommitIsNotAcknowledged) {
+  start();
+  TestClient client(address());
+  greet(client);
+  store_.fail_next_commit(Errc::store_unhealthy);
+  client.send(transaction("jerry@yahoo.test", ""));
+  for (int i = 0; i < 3; ++i) client.reply();
+  EXPECT_EQ(client.command(concat(kMessage, "x\r\n.")), "451 4.3.0 Not possible now, try again later");
+  EXPECT_TRUE(inbox(jerry_).empty());
+}
+
+TEST_F(SmtpServerTest, AStoreThatIsNotWellOrFullIsTold) {
+  start();
+  TestClient client(address());
+  greet(client);
+  store_.set_storage_low(true);
+  EXPECT_EQ(client.command("MAIL FROM:<tom@gmail.test>"), "452 4.3.1 Not enough space");
+  store_.set_storage_low(false);
+  store_.set_healthy(false);
+  EXPECT_EQ(client.command("MAIL FROM:<tom@gmail.test>"),
+            "451 4.3.0 Not possible now, try again later");
+  TestClient late(address());
+  EXPECT_EQ(late.reply(), "421 mx.yahoo.test Service not available, closing");
+  EXPECT_EQ(late.reply(), "");
+}
+
+TEST_F(SmtpServerTest, ClientsHaveLimitsButNotThoseOfRelayNetworks) {
+  limits_.connections_per_client = 2;
+  limits_.messages_per_minute = 1;
+  start();
+  {
+    TestClient one(address());
+    TestClient two(address());
+    greet(one);
+    greet(two);
+    TestClient three(address());
+    EXPECT_TRUE(three.reply().starts_with("421 mx.yahoo.test "));
+    EXPECT_EQ(three.reply(), "");
+    EXPECT_TRUE(one.command("MAIL FROM:<a@gmail.test>").starts_with("250 "));
+    EXPECT_TRUE(two.command("MAIL FROM:<a@gmail.test>").starts_with("421 4.7.0"));
+  }
+  relay_networks_.push_back(*IpNetwork::parse("127.0.0.1"));
+  ASSERT_TRUE(server_->apply({served()}));
+  std::vector<std::unique_ptr<TestClient>> many;
+  for (int i = 0; i < 5; ++i) {
+    many.push_back(std::make_unique<TestClient>(address()));
+    EXPECT_TRUE(greet(*many.back()).starts_with("220 "));
+    EXPECT_TRUE(many.back()->command("MAIL FROM:<a@gmail.test>").starts_with("250 "));
+  }
+}
+
+TEST_F(SmtpServerTest, TheRateOfConnectionsAndTheirNumberAreLimited) {
+  limits_.connections_per_minute = 2;
+  start();
+  for (int i = 0; i < 2; ++i) EXPECT_TRUE(TestClient(address()).reply().starts_with("220 "));
+  EXPECT_TRUE(TestClient(address()).reply().starts_with("421 "));
+  clock_.advance(30s);
+  EXPECT_TRUE(TestClient(address()).reply().starts_with("220 "));
+  limits_.max_connections = 0;
+  limits_.connections_per_minute = 1000;
+  ASSERT_TRUE(server_->apply({served()}));
+  EXPECT_TRUE(TestClient(address()).reply().starts_with("421 "));
+}
+
+TEST_F(SmtpServerTest, WhoTalksBeforeTheGreetingIsRefused) {
+  // Both bytes and connection are there before the server runs.
+  server_ = std::make_unique<SmtpServer>(
+      std::vector<net::IoThread*>{&threads_[0], &threads_[1]},
+      Services{store_, *control_, *authenticator_, judges_, *spool_, buckets_, clock_});
+  ASSERT_TRUE(server_->apply({served()}));
+  TestClient client(address());
+  client.send("EHLO eager.test\r\n");
+  for (auto& thread : threads_) thread.start("smtp");
+  EXPECT_EQ(client.reply(), "554 mx.yahoo.test You talk before you are greeted");
+  EXPECT_EQ(client.reply(), "");
+}
+
+TEST_F(SmtpServerTest, AnIdleSessionIsToldAndClosed) {
+  start();
+  TestClient client(address());
+  greet(client);
+  clock_.advance(299s);
+  sweep();
+  EXPECT_EQ(client.command("NOOP"), "250 2.0.0 Fine");
+  clock_.advance(300s);
+  sweep();
+  EXPECT_EQ(client.reply(), "421 4.4.2 Waited too long, closing");
+  EXPECT_EQ(client.reply(), "");
+}
+
+TEST_F(SmtpServerTest, StopTellsEverySession) {
+  start();
+  TestClient idle(address());
+  TestClient talking(address());
+  greet(idle);
+  greet(talking);
+  talking.command("MAIL FROM:<tom@gmail.test>");
+  EXPECT_EQ(server_->connections(), 2U);
+  server_->stop();
+  EXPECT_EQ(idle.reply(), "421 4.3.2 Service not available, closing");
+  EXPECT_EQ(talking.reply(), "421 4.3.2 Service not available, closing");
+  EXPECT_EQ(idle.reply(), "");
+  EXPECT_EQ(server_->connections(), 0U);
+}
+
+TEST_F(SmtpServerTest, AReloadKeepsSocketsAndSessions) {
+  start();
+  const net::Address before = address();
+  TestClient old(before);
+  greet(old);
+  listener_.hostname = "new.yahoo.test";
+  ASSERT_TRUE(server_->apply({served()}));
+  EXPECT_EQ(address(), before);
+  EXPECT_EQ(old.command("NOOP"), "250 2.0.0 Fine");
+  EXPECT_EQ(TestClient(before).reply(), "220 new.yahoo.test ESMTP Mailwright");
+}
+
+TEST_F(SmtpServerTest, AnAddressInUseChangesNothing) {
+  start();
+  SmtpServer other({&threads_[0]}, Services{store_, *control_, *authenticator_, judges_, *spool_,
+                                            buckets_, clock_});
+  listener_.address = address().text();
+  const auto applied = other.apply({served()});
+  ASSERT_FALSE(applied);
+  EXPECT_EQ(applied.error().detail,
+            concat("cannot listen on ", address().text(), ": another process uses this address"));
+  EXPECT_TRUE(other.addresses().empty());
+}
+
+TEST_F(SmtpServerTest, LoginsAreCheckedAndFailuresCounted) {
+  listener_.role = smtp::Role::submission;
+  listener_.insecure_auth = true;
+  limits_.failed_logins_per_minute = 2;
+  start();
+  TestClient client(address());
+  greet(client);
+  EXPECT_EQ(client.command("MAIL FROM:<jerry@yahoo.test>"), "530 5.7.0 Log in first");
+  const std::string right = "AUTH PLAIN AGplcnJ5QHlhaG9vLnRlc3QAb3BlbiBzZXNhbWU=";
+  const std::string wrong = "AUTH PLAIN AGplcnJ5QHlhaG9vLnRlc3QAd3Jvbmc=";
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(client.command(wrong), "535 5.7.8 User or password wrong");
+  }
+  EXPECT_EQ(client.command(right), "235 2.7.0 Logged in");
+  EXPECT_EQ(client.command("MAIL FROM:<ceo@yahoo.test>"), "550 5.7.1 That sender is not yours");
+  EXPECT_EQ(client.command("MAIL FROM:<jerry@yahoo.test>"), "250 2.1.0 Sender taken");
+  TestClient attacker(address());
+  greet(attacker);
+  EXPECT_EQ(attacker.command(wrong), "535 5.7.8 User or password wrong");
+  EXPECT_EQ(attacker.command(right), "421 4.7.0 Too many failed logins, come back later");
+  EXPECT_EQ(attacker.reply(), "");
+}
+
+}  // namespace
+}  // namespace mail

@@ -1,0 +1,134 @@
+#include "service/store/committer.h"
+
+#include <algorithm>
+
+namespace mail {
+namespace {
+
+std::unexpected<Error> unhealthy() {
+  return fail(Errc::store_unhealthy, "a write failed; the store is being reopened");
+}
+
+}  // namespace
+
+Committer::Committer(GroupWriter& writer, std::size_t group_bytes, Milliseconds tick)
+    : writer_(writer), group_bytes_(group_bytes), tick_(tick), thread_([this] { serve(); }) {}
+
+Committer::~Committer() {
+  {
+    const Lock lock(mutex_);
+    stopping_ = true;
+    changed_.notify_one();
+  }
+  thread_.join();
+}
+
+void Committer::report_failure() {
+  const Lock lock(mutex_);
+  broken_ = true;
+  wake_ = true;
+  changed_.notify_one();
+}
+
+bool Committer::submit(Change& change, std::coroutine_handle<> caller, Executor* home) {
+  Lock lock(mutex_);
+  if (broken_ || stopping_) {
+    change.result = unhealthy();
+    return false;
+  }
+  change.caller_ = caller;
+  change.home_ = home;
+  queue_.push_back(&change);
+  if (queue_.size() == 1) changed_.notify_one();
+  if (home != nullptr) return true;  // from here on `change` may be gone
+  finished_.wait(lock, [&] { return change.done_; });
+  return false;
+}
+
+void Committer::serve() {
+  using std::chrono::steady_clock;
+  steady_clock::time_point next_tick = steady_clock::now() + tick_;
+  Lock lock(mutex_);
+  for (;;) {
+    const std::vector<Change*> group = take_group(lock, next_tick);
+    if (!group.empty()) write_group(lock, group);
+    if (stopping_ && queue_.empty()) return;
+    if (steady_clock::now() >= next_tick || std::exchange(wake_, false)) {
+      look_after(lock);
+      next_tick = steady_clock::now() + tick_;
+    }
+  }
+}
+
+std::vector<Change*> Committer::take_group(Lock& lock,
+                                           std::chrono::steady_clock::time_point until) {
+  changed_.wait_until(lock, until, [this] { return stopping_ || wake_ || !queue_.empty(); });
+  std::vector<Change*> group;
+  std::size_t bytes = 0;
+  while (!queue_.empty()) {
+    Change* next = queue_.front();
+    if (!group.empty() && (next->alone() || bytes + next->size() > group_bytes_)) break;
+    bytes += next->size();
+    group.push_back(next);
+    queue_.pop_front();
+    if (next->alone()) break;
+  }
+  return group;
+}
+
+void Committer::write_group(Lock& lock, const std::vector<Change*>& group) {
+  lock.unlock();
+  const bool written = writer_.write(group);
+  lock.lock();
+  if (!written) {
+    broken_ = true;
+    wake_ = true;
+  }
+  complete(lock, group);
+  if (!written) refuse_waiting(lock);
+}
+
+void Committer::look_after(Lock& lock) {
+  const bool was_broken = broken_;
+  if (was_broken) refuse_waiting(lock);
+  lock.unlock();
+  const bool well = was_broken ? writer_.recover() : writer_.tick();
+  lock.lock();
+  // A failure reported while we recovered is of the closed database.
+  broken_ = !well;
+  if (!well && !was_broken) wake_ = true;  // recover at once, then once a tick
+}
+
+void Committer::refuse_waiting(Lock& lock) {
+  const std::vector<Change*> waiting(queue_.begin(), queue_.end());
+  queue_.clear();
+  for (Change* change : waiting) change->result = unhealthy();
+  complete(lock, waiting);
+}
+
+void Committer::complete(Lock& lock, std::span<Change* const> group) {
+  struct Home {
+    Executor* executor;
+    std::vector<std::coroutine_handle<>> callers;
+  };
+  std::vector<Home> homes;
+  for (Change* change : group) {
+    if (change->home_ == nullptr) {
+      change->done_ = true;  // its thread reads this under the lock we hold
+      continue;
+    }
+    auto home = std::ranges::find(homes, change->home_, &Home::executor);
+    if (home == homes.end()) home = homes.insert(home, Home{change->home_, {}});
+    home->callers.push_back(change->caller_);
+  }
+  lock.unlock();
+  finished_.notify_all();
+  for (Home& home : homes) {
+    home.executor->post([callers = std::move(home.callers)] {
+      for (const std::coroutine_handle<> caller : callers) caller.resume();
+    });
+  }
+  lock.lock();
+}
+
+}  // namespace mail

@@ -1,0 +1,77 @@
+// MailStore in memory, for tests and the simulator: the same semantics without a disk. What it
+// does is meant to be obvious, so that it can say what RocksMailStore should have done.
+// Any thread; one mutex. Every task ends without waiting.
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <utility>
+
+#include "service/store/id_source.h"
+#include "service/store/mail_store.h"
+
+namespace mail {
+
+class ModelMailStore final : public MailStore {
+ public:
+  explicit ModelMailStore(const Clock& clock);
+
+  // For tests of callers. Unhealthy: every write fails with store_unhealthy.
+  void set_healthy(bool healthy);
+  void set_storage_low(bool low);
+  void fail_next_commit(Errc code);
+
+  MessageId next_id() override { return ids_.next(); }
+  bool healthy() const override;
+  bool storage_low() const override;
+  Task<Result<void>> stage(MessageId id, std::uint32_t number, std::string chunk) override;
+  Task<void> drop_staged(MessageId id) override;
+  Task<Result<void>> commit(std::span<Draft> drafts) override;
+  Task<Result<record::Envelope>> envelope(MessageId id) override;
+  Task<Result<std::vector<record::Envelope>>> messages(MessageQuery query) override;
+  Task<Result<std::string>> read_body(record::BodyRef body, std::uint64_t offset) override;
+  Task<Result<std::vector<record::Event>>> events_of(MessageId id) override;
+  Task<Result<std::vector<SequencedEvent>>> events_after(EventSeq cursor,
+                                                         std::size_t limit) override;
+  Counters counters() const override;
+  Task<Result<std::vector<record::MailboxInfo>>> mailboxes(AccountId account) override;
+  Task<Result<std::vector<record::MailboxEntry>>> entries(MailboxId mailbox, Uid after,
+                                                          std::size_t limit) override;
+  Task<Result<record::MailboxEntry>> entry(MailboxId mailbox, Uid uid) override;
+  Task<Result<void>> remove_entries(MailboxId mailbox, std::vector<Uid> uids) override;
+  Task<Result<void>> remove_account(AccountId account) override;
+  std::uint64_t mailbox_bytes(AccountId account) const override;
+  Task<Result<std::vector<record::PendingDelivery>>> held(std::size_t limit) override;
+  Task<Result<CheckReport>> check() override;
+  Task<Result<void>> backup(std::filesystem::path into) override;  // invalid_argument: no disk
+
+ private:
+  struct Box {
+    record::MailboxInfo info;
+    std::map<Uid, record::MailboxEntry> entries;
+  };
+  Result<void> commit_all(std::span<Draft> drafts);
+  record::Envelope keep_content(const Draft& draft);
+  void deliver(const Draft& draft, const record::Envelope& envelope, const Delivery& delivery);
+  Box& box_for(AccountId account, const std::string& folder);
+  void drop_entry(Box& box, Uid uid);
+
+  const Clock& clock_;
+  IdSource ids_;
+  mutable std::mutex mutex_;
+  bool healthy_ = true;
+  bool storage_low_ = false;
+  std::optional<Errc> next_failure_;
+  std::map<MessageId, std::vector<std::string>> staged_;
+  std::map<MessageId, std::vector<std::string>> bodies_;  // chunks
+  std::map<MessageId, record::Envelope> envelopes_;
+  std::vector<record::Event> events_;  // EventSeq is the position, from 1
+  std::map<MailboxId, Box> boxes_;
+  std::vector<record::PendingDelivery> held_;
+  std::vector<std::pair<ToRoute, record::PendingDelivery>> queued_;
+  std::uint64_t next_mailbox_ = 1;
+  std::uint32_t last_validity_ = 0;
+  Counters counters_;
+};
+
+}  // namespace mail

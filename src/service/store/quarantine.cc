@@ -1,0 +1,76 @@
+// Damage is named once, kept aside, and told of in the events of the message it hit.
+#include "base/log.h"
+#include "base/text.h"
+#include "codec/record/record.h"
+#include "service/store/changes.h"
+#include "service/store/keys.h"
+#include "service/store/ledger.h"
+
+namespace mail {
+
+bool set_aside(const kv::Database& db, kv::Batch& batch, const DamagedRow& row) {
+  const std::string key = keys::quarantined(static_cast<std::uint8_t>(row.family), row.key);
+  if (db.contains(kv::Family::notice, key).value_or(false)) return false;
+  // Bytes that RocksDB itself refuses to give are not to be had; the note is kept nevertheless.
+  batch.put(kv::Family::notice, key, db.get(row.family, row.key).value_or(""));
+  log::error("store.quarantined", {{"what", row.what}, {"why", row.why}});
+  return true;
+}
+
+Result<void> Quarantine::apply(Group& group) {
+  if (!set_aside(group.db, group.batch, row_) || !row_.message) return {};
+  MAIL_TRY(const std::vector<record::Event> past, read_events(group.db, *row_.message, nullptr));
+  std::vector<std::string> events;
+  Counters effect;
+  for (const RecipientState& recipient : recipient_states(past)) {
+    using enum record::EventKind;
+    const auto state = recipient.state;
+    if (state == bounced || state == expired || state == discarded || state == quarantined) {
+      continue;  // none of our mail any more
+    }
+    const record::Event event{.message = *row_.message,
+                              .kind = quarantined,
+                              .at = group.now,
+                              .recipient = recipient.recipient,
+                              .recipients = {},
+                              .facts = {{"what", row_.what}, {"why", row_.why}}};
+    record::append_event(events.emplace_back(), event);
+    --counter_of(effect, state);
+    ++effect.quarantined;
+  }
+  group.state.put_events(group.batch, *row_.message, record::EventKind::quarantined, events);
+  if (!events.empty()) group.state.count(effect, group.now);
+  return {};
+}
+
+Result<std::vector<record::Event>> read_events(const kv::Database& db, MessageId id,
+                                               std::vector<DamagedRow>* damaged) {
+  std::vector<record::Event> events;
+  const std::string prefix = keys::runs(id);
+  kv::Cursor runs = db.scan_prefix(kv::Family::event, prefix);
+  for (; runs.valid(); runs.next()) {
+    if (runs.key().size() != prefix.size() + 8 || runs.value().size() != 5) continue;
+    const auto first = read_big_endian<std::uint64_t>(runs.key().substr(prefix.size()));
+    const auto count = read_big_endian<std::uint32_t>(runs.value());
+    kv::Cursor rows = db.scan(kv::Family::event, keys::event(EventSeq{first}),
+                              keys::event(EventSeq{first + count}));
+    for (; rows.valid(); rows.next()) {
+      Result<record::Event> event = record::parse_event(rows.value());
+      if (event) {
+        events.push_back(std::move(*event));
+      } else if (event.error().code == Errc::store_newer) {
+        return std::unexpected(std::move(event).error());
+      } else if (damaged != nullptr) {
+        const auto number = read_big_endian<std::uint64_t>(rows.key().substr(1));
+        damaged->push_back({kv::Family::event, std::string(rows.key()),
+                            concat("event ", number, " of ", id.to_string()), event.error().detail,
+                            std::nullopt});
+      }
+    }
+    MAIL_TRY(rows.status());
+  }
+  MAIL_TRY(runs.status());
+  return events;
+}
+
+}  // namespace mail

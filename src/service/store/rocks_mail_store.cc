@@ -1,0 +1,182 @@
+#include "service/store/rocks_mail_store.h"
+
+#include "base/log.h"
+#include "base/text.h"
+#include "service/store/chunks.h"
+#include "service/store/keys.h"
+#include "service/store/rows.h"
+
+namespace mail {
+namespace {
+
+constexpr std::size_t kWaitingReads = 4096;  // beyond that: overloaded
+
+Result<void> write_chunk(kv::Database& db, MessageId id, std::uint32_t number,
+                         std::string_view octets) {
+  kv::Batch batch(db);
+  const std::string key = keys::chunk(id, number);
+  if (number == 1) batch.put(kv::Family::staging, id.key(), "");
+  batch.put(kv::Family::mail_body, key, {octets, seal_of(key, octets)});
+  return db.write(batch, kv::Sync::no);
+}
+
+Result<void> copy_to(kv::Database& db, const std::filesystem::path& into) {
+  const std::filesystem::path copy = into / "mail";
+  std::error_code error;
+  if (std::filesystem::exists(copy, error)) {
+    return fail(Errc::already_exists, concat(copy.string(), " exists; give another directory"));
+  }
+  MAIL_TRY(os::make_directories(into));
+  MAIL_TRY(db.checkpoint(copy));
+  return os::sync_directory(into);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<RocksMailStore>> RocksMailStore::open(const std::filesystem::path& state_dir,
+                                                             const Clock& clock,
+                                                             RocksOptions options) {
+  MAIL_TRY(std::unique_ptr<StoreEngine> engine, StoreEngine::open(state_dir, clock, options));
+  return std::unique_ptr<RocksMailStore>(new RocksMailStore(std::move(engine), clock, options));
+}
+
+RocksMailStore::RocksMailStore(std::unique_ptr<StoreEngine> engine, const Clock& clock,
+                               const RocksOptions& options)
+    : clock_(clock),
+      engine_(std::move(engine)),
+      committer_(std::make_unique<Committer>(*engine_, options.group_bytes.value, options.tick)),
+      pool_(std::make_unique<WorkerPool>(options.read_threads, kWaitingReads)) {}
+
+RocksMailStore::~RocksMailStore() = default;
+
+template <typename Function>
+auto RocksMailStore::read(Function work)
+    -> Task<std::invoke_result_t<Function, kv::Database&, std::vector<DamagedRow>&>> {
+  std::vector<DamagedRow> damaged;
+  auto result = co_await on(
+      *pool_, [&] { return engine_->with([&](kv::Database& db) { return work(db, damaged); }); });
+  if (!damaged.empty()) co_await quarantine(std::move(damaged));
+  co_return result;
+}
+
+Task<void> RocksMailStore::quarantine(std::vector<DamagedRow> damaged) {
+  for (DamagedRow& row : damaged) {
+    Quarantine change(std::move(row));
+    const Result<void> done = co_await committer_->run(change);
+    if (!done) log::warning("store.quarantine_failed", {{"why", describe(done.error())}});
+  }
+}
+
+Task<Result<void>> RocksMailStore::stage(MessageId id, std::uint32_t number, std::string chunk) {
+  if (!healthy()) co_return fail(Errc::store_unhealthy, "the store is being reopened");
+  MAIL_CO_TRY(engine_->staging().admit(id, number, chunk.size()));
+  const Result<void> written = co_await on(*pool_, [&] {
+    return engine_->with([&](kv::Database& db) { return write_chunk(db, id, number, chunk); });
+  });
+  if (written) co_return Result<void>{};
+  engine_->staging().withdraw(id);
+  const Errc code = written.error().code;
+  if (code == Errc::overloaded || code == Errc::store_unhealthy) co_return written;
+  // RocksDB takes no more writes now; the committer closes and reopens it.
+  committer_->report_failure();
+  co_return fail(code == Errc::storage_full ? code : Errc::store_unhealthy, written.error().detail);
+}
+
+Task<void> RocksMailStore::drop_staged(MessageId id) {
+  const std::uint32_t chunks = engine_->staging().forget(id);
+  if (chunks == 0) co_return;
+  StagedRemoval change(id, chunks);
+  // If it fails the store is reopened, which removes them as well.
+  const Result<void> removed = co_await committer_->run(change);
+  if (!removed) log::debug("store.staged_kept", {{"id", id.to_string()}});
+}
+
+Task<Result<void>> RocksMailStore::commit(std::span<Draft> drafts) {
+  if (drafts.empty()) co_return Result<void>{};
+  DraftChange change(drafts, engine_->staging(), clock_.wall_now());
+  if (!change.valid()) co_return change.valid();
+  co_return co_await committer_->run(change);
+}
+
+Task<Result<record::Envelope>> RocksMailStore::envelope(MessageId id) {
+  co_return co_await read([id](kv::Database& db, std::vector<DamagedRow>& damaged) {
+    return rows::envelope(db, id, damaged);
+  });
+}
+
+Task<Result<std::vector<record::Envelope>>> RocksMailStore::messages(MessageQuery query) {
+  co_return co_await read([&](kv::Database& db, std::vector<DamagedRow>& damaged) {
+    return rows::envelopes(db, query, damaged);
+  });
+}
+
+Task<Result<std::string>> RocksMailStore::read_body(record::BodyRef body, std::uint64_t offset) {
+  co_return co_await read([&](kv::Database& db, std::vector<DamagedRow>& damaged) {
+    return rows::body(db, body, offset, damaged);
+  });
+}
+
+Task<Result<std::vector<record::Event>>> RocksMailStore::events_of(MessageId id) {
+  co_return co_await read([id](kv::Database& db, std::vector<DamagedRow>& damaged) {
+    return read_events(db, id, &damaged);
+  });
+}
+
+Task<Result<std::vector<SequencedEvent>>> RocksMailStore::events_after(EventSeq cursor,
+                                                                       std::size_t limit) {
+  co_return co_await read([cursor, limit](kv::Database& db, std::vector<DamagedRow>& damaged) {
+    return rows::events_after(db, cursor, limit, damaged);
+  });
+}
+
+Task<Result<std::vector<record::MailboxInfo>>> RocksMailStore::mailboxes(AccountId account) {
+  co_return co_await read([account](kv::Database& db, std::vector<DamagedRow>&) {
+    return rows::mailboxes(db, account);
+  });
+}
+
+Task<Result<std::vector<record::MailboxEntry>>> RocksMailStore::entries(MailboxId mailbox,
+                                                                        Uid after,
+                                                                        std::size_t limit) {
+  co_return co_await read([=](kv::Database& db, std::vector<DamagedRow>& damaged) {
+    return rows::entries(db, mailbox, after, limit, damaged);
+  });
+}
+
+Task<Result<record::MailboxEntry>> RocksMailStore::entry(MailboxId mailbox, Uid uid) {
+  co_return co_await read([=](kv::Database& db, std::vector<DamagedRow>& damaged) {
+    return rows::entry(db, mailbox, uid, damaged);
+  });
+}
+
+Task<Result<void>> RocksMailStore::remove_entries(MailboxId mailbox, std::vector<Uid> uids) {
+  EntryRemoval change(mailbox, std::move(uids));
+  co_return co_await committer_->run(change);
+}
+
+Task<Result<void>> RocksMailStore::remove_account(AccountId account) {
+  for (;;) {
+    AccountRemoval step(account);
+    MAIL_CO_TRY(co_await committer_->run(step));
+    if (step.finished()) co_return Result<void>{};
+  }
+}
+
+Task<Result<std::vector<record::PendingDelivery>>> RocksMailStore::held(std::size_t limit) {
+  co_return co_await read([limit](kv::Database& db, std::vector<DamagedRow>& damaged) {
+    return rows::held(db, limit, damaged);
+  });
+}
+
+Task<Result<CheckReport>> RocksMailStore::check() {
+  co_return co_await read(
+      [](kv::Database& db, std::vector<DamagedRow>& damaged) { return rows::check(db, damaged); });
+}
+
+Task<Result<void>> RocksMailStore::backup(std::filesystem::path into) {
+  co_return co_await read([&](kv::Database& db, std::vector<DamagedRow>&) -> Result<void> {
+    return copy_to(db, into);
+  });
+}
+
+}  // namespace mail

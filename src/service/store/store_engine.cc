@@ -1,0 +1,144 @@
+#include "service/store/store_engine.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "service/store/keys.h"
+
+namespace mail {
+
+StoreEngine::StoreEngine(const std::filesystem::path& state_dir, const Clock& clock,
+                         RocksOptions options)
+    : state_dir_(state_dir),
+      directory_(state_dir / "mail"),
+      clock_(clock),
+      options_(std::move(options)),
+      ids_(clock, options_.node),
+      staging_(options_.max_staged.value),
+      journal_(state_dir / "journal") {}
+
+StoreEngine::~StoreEngine() {
+  if (!open_) return;  // an unclean end: the journal is compared at the next start
+  if (const Result<void> marked = journal_.mark_clean(); !marked) {
+    log::warning("store.journal", {{"why", describe(marked.error())}});
+  }
+}
+
+bool StoreEngine::write(std::span<Change* const> changes) {
+  batch_->clear();
+  Group group{*db_, *batch_, *state_, clock_.wall_now(), {}};
+  for (Change* change : changes) change->result = change->apply(group);
+  if (batch_->empty()) return true;
+  state_->finish(*batch_);
+  const std::uint64_t reserve = ids_.wanted();
+  if (reserve > 0) batch_->put(kv::Family::meta, keys::kIdsRow, keys::number(reserve));
+  const Result<void> written = db_->write(*batch_, kv::Sync::yes);
+  if (!written) {
+    fail_group(changes, written.error());
+    return false;
+  }
+  if (reserve > 0) ids_.reserved(reserve);
+  ++groups_;
+  for (const MessageId& id : group.acknowledged) staging_.forget(id);
+  write_journal(group.acknowledged);
+  publish();
+  return true;
+}
+
+void StoreEngine::fail_group(std::span<Change* const> group, const Error& error) {
+  open_ = false;
+  log::error("store.write_failed", {{"why", describe(error)}, {"waiting", group.size()}});
+  const Errc code = error.code == Errc::storage_full ? Errc::storage_full : Errc::store_unhealthy;
+  for (Change* change : group) change->result = fail(code, error.detail);
+}
+
+void StoreEngine::write_journal(std::span<const MessageId> ids) {
+  const MonoTime now = clock_.mono_now();
+  if (journal_.full(now)) {
+    if (const Result<std::uint64_t> wal = db_->newest_wal()) journal_.close_file(*wal);
+  }
+  // The mail is synced; without its journal a later loss would only be harder to name.
+  if (const Result<void> written = journal_.append(ids, now); !written) {
+    log::warning("store.journal", {{"why", describe(written.error())}});
+  }
+}
+
+void StoreEngine::publish() {
+  const std::lock_guard lock(published_mutex_);
+  counters_ = state_->totals();
+  for (const AccountId account : state_->take_changed_accounts()) {
+    bytes_[account] = state_->bytes_of(account);
+  }
+}
+
+bool StoreEngine::tick() {
+  look_at_space();
+  if (const Result<void> synced = journal_.sync(); !synced) {
+    log::warning("store.journal", {{"why", describe(synced.error())}});
+  }
+  if (journal_.has_closed_files()) {
+    const Result<std::uint64_t> oldest = db_->oldest_wal();
+    const Result<void> dropped = oldest ? journal_.drop_flushed(*oldest) : Result<void>{};
+    if (!dropped) log::warning("store.journal", {{"why", describe(dropped.error())}});
+  }
+  const std::uint64_t wanted = ids_.wanted();
+  if (wanted == 0) return true;
+  const Result<void> reserved = reserve_ids(wanted);
+  if (reserved) return true;
+  fail_group({}, reserved.error());
+  return false;
+}
+
+Result<void> StoreEngine::reserve_ids(std::uint64_t up_to) {
+  batch_->clear();
+  batch_->put(kv::Family::meta, keys::kIdsRow, keys::number(up_to));
+  MAIL_TRY(db_->write(*batch_, kv::Sync::yes));
+  ids_.reserved(up_to);
+  return {};
+}
+
+void StoreEngine::look_at_space() {
+  const Result<os::Space> space = options_.space(state_dir_);
+  if (!space) return;
+  const std::uint64_t reserve = std::min(space->total / 20, (1_GiB).value);
+  const bool low = space->available < reserve;
+  if (low == storage_low_) return;
+  storage_low_ = low;
+  log::warning(low ? "store.space_low" : "store.space_enough",
+               {{"available", space->available}, {"reserve", reserve}});
+}
+
+// After a failed write nothing in memory is believed: what the disk says counts (security.md 10).
+bool StoreEngine::recover() {
+  open_ = false;  // readers turn away, so that the door is soon ours
+  const std::unique_lock door(door_);
+  batch_.reset();
+  state_.reset();
+  db_.reset();
+  staging_.clear();
+  Result<void> done = open_database();
+  if (done) done = load();
+  if (done) done = compare_this_life();
+  if (!done) {
+    log::error("store.reopen_failed", {{"why", describe(done.error())}});
+    return false;
+  }
+  publish();
+  open_ = true;
+  log::warning("store.reopened");
+  return true;
+}
+
+Counters StoreEngine::counters() const {
+  const std::lock_guard lock(published_mutex_);
+  return counters_;
+}
+
+std::uint64_t StoreEngine::bytes_of(AccountId account) const {
+  const std::lock_guard lock(published_mutex_);
+  const auto found = bytes_.find(account);
+  return found == bytes_.end() ? 0 : found->second;
+}
+
+}  // namespace mail

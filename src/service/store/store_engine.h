@@ -1,0 +1,99 @@
+// The database of a RocksMailStore with everything that lives and dies with it being open: opening,
+// checking and salvaging it; writing groups; closing and reopening after a failed write.
+// Threads: the GroupWriter part is the committer's; the rest may be called from any thread.
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+#include <unordered_map>
+
+#include "platform/kv/database.h"
+#include "platform/os/file.h"
+#include "service/store/changes.h"
+#include "service/store/id_source.h"
+#include "service/store/journal.h"
+
+namespace mail {
+
+struct RocksOptions {
+  std::uint16_t node = 0;  // part of every id; 12 bits
+  kv::Options database;
+  ByteCount group_bytes = 2_MiB;  // of one commit group; more in one sync is slower
+  ByteCount max_staged = 1_GiB;   // chunks of messages still arriving
+  std::size_t read_threads = 2;
+  Milliseconds tick{1000};  // how often space, ids and journal are looked after
+  // Tests put their own here; the default asks the file system that holds the store.
+  std::function<Result<os::Space>(const std::filesystem::path&)> space = os::space_of;
+};
+
+class StoreEngine final : public GroupWriter {
+ public:
+  static Result<std::unique_ptr<StoreEngine>> open(const std::filesystem::path& state_dir,
+                                                   const Clock& clock, RocksOptions options);
+  ~StoreEngine() override;
+
+  bool write(std::span<Change* const> group) override;
+  bool tick() override;
+  bool recover() override;
+
+  // Runs `work(kv::Database&)`, which returns a Result, while the database stays open.
+  template <typename Function>
+  std::invoke_result_t<Function, kv::Database&> with(Function&& work) {
+    const std::shared_lock door(door_);
+    if (!db_ || !open_) return fail(Errc::store_unhealthy, "the store is being reopened");
+    return work(*db_);
+  }
+
+  IdSource& ids() { return ids_; }
+  Staging& staging() { return staging_; }
+  bool storage_low() const { return storage_low_; }
+  Counters counters() const;
+  std::uint64_t bytes_of(AccountId account) const;
+  std::uint64_t groups() const { return groups_; }  // written so far
+  // Acknowledged ids that the store did not know when it was last opened; each was logged.
+  const std::vector<MessageId>& missing() const { return missing_; }
+
+ private:
+  StoreEngine(const std::filesystem::path& state_dir, const Clock& clock, RocksOptions options);
+  Result<void> start();
+  Result<void> open_database();
+  Result<void> salvage();
+  Result<void> check_format();
+  Result<void> load();
+  Result<void> remove_left_chunks();
+  Result<void> reserve_ids(std::uint64_t up_to);
+  Result<void> compare_this_life();
+  Result<void> name_missing(std::span<const MessageId> sorted);
+  void write_journal(std::span<const MessageId> ids);
+  void look_at_space();
+  void publish();
+  void fail_group(std::span<Change* const> group, const Error& error);
+
+  const std::filesystem::path state_dir_;
+  const std::filesystem::path directory_;  // of the database
+  const Clock& clock_;
+  const RocksOptions options_;
+  IdSource ids_;
+  Staging staging_;
+  Journal journal_;
+
+  mutable std::shared_mutex door_;  // exclusive only to close and reopen
+  std::unique_ptr<kv::Database> db_;
+  std::atomic<bool> open_ = false;
+  // Made anew with the database; the committer's.
+  std::unique_ptr<kv::Batch> batch_;
+  std::optional<StoreState> state_;
+  std::vector<MessageId> missing_;
+  std::atomic<std::uint64_t> groups_ = 0;
+
+  std::atomic<bool> storage_low_ = false;
+  mutable std::mutex published_mutex_;
+  Counters counters_;
+  std::unordered_map<AccountId, std::uint64_t> bytes_;
+};
+
+}  // namespace mail

@@ -1,0 +1,77 @@
+// What the committer knows by heart: mailboxes with their next UID and MODSEQ, the next event, the
+// counters. Changes are made here and in the batch together; finish() puts what changed into the
+// batch, once a group. If the group fails, the whole state is loaded again from disk.
+// One thread.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/clock.h"
+#include "platform/kv/database.h"
+#include "service/store/mail_store.h"
+
+namespace mail {
+
+// A row that does not decode: where it is, what it was, and whose it is if that is known.
+struct DamagedRow {
+  kv::Family family = kv::Family::meta;
+  std::string key;
+  std::string what;  // "envelope 01H..."
+  std::string why;
+  std::optional<MessageId> message;
+};
+
+class StoreState {
+ public:
+  // Damaged mailbox and counter rows are left out and named.
+  static Result<StoreState> load(const kv::Database& db, std::vector<DamagedRow>& damaged);
+
+  // For changing; finish() will write it. Null: there is none.
+  record::MailboxInfo* mailbox(MailboxId id);
+  record::MailboxInfo& mailbox_for(AccountId account, const std::string& folder, WallTime now);
+  std::vector<MailboxId> mailboxes_of(AccountId account) const;
+  void remove_mailbox(kv::Batch& batch, MailboxId id);
+
+  // Numbers the events of one message and puts them; each is an encoded record. `kind` is one that
+  // is among them: the row by which `received` is found without reading it.
+  void put_events(kv::Batch& batch, MessageId message, record::EventKind kind,
+                  std::span<const std::string> events);
+  void count(const Counters& effect, WallTime now);
+
+  void finish(kv::Batch& batch);
+
+  const Counters& totals() const { return totals_; }
+  std::uint64_t bytes_of(AccountId account) const;
+  // Accounts whose mail changed since the last call.
+  std::set<AccountId> take_changed_accounts() { return std::exchange(changed_accounts_, {}); }
+  std::set<AccountId> accounts() const;
+
+ private:
+  Result<void> load_mailboxes(const kv::Database& db, std::vector<DamagedRow>& damaged);
+  Result<void> load_counters(const kv::Database& db, std::vector<DamagedRow>& damaged);
+  Result<void> load_next_event(const kv::Database& db);
+
+  std::unordered_map<MailboxId, record::MailboxInfo> mailboxes_;
+  std::unordered_map<AccountId, std::vector<MailboxId>> by_account_;
+  std::set<MailboxId> changed_;
+  std::set<AccountId> changed_accounts_;
+  std::uint64_t next_mailbox_ = 1;
+  std::uint32_t last_validity_ = 0;
+  std::vector<MailboxId> made_;  // since the last finish()
+  EventSeq next_event_{1};
+  Counters totals_;
+  std::map<std::uint64_t, Counters> hours_;  // only the hour being written, and one before it
+  std::set<std::uint64_t> changed_hours_;
+  kv::Database const* db_ = nullptr;
+};
+
+void append_counters(std::string& out, const Counters& counters);
+Result<Counters> parse_counters(std::string_view bytes);
+
+}  // namespace mail
