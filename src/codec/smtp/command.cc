@@ -177,10 +177,11 @@ std::expected<MailFrom, SyntaxFault> parse_mail(std::string_view argument) {
 std::expected<RcptTo, SyntaxFault> parse_rcpt(std::string_view argument) {
   auto parsed = take_path(argument, "TO:");
   if (!parsed) return std::unexpected(parsed.error());
-  if (!parsed->path.mailbox) return std::unexpected(SyntaxFault::path);
+  std::optional<Mailbox> mailbox = std::move(parsed->path.mailbox);
+  if (!mailbox) return std::unexpected(SyntaxFault::path);
   // No RCPT parameter is offered: all belong to DSN (RFC 3461) or to nobody.
   if (!trim(parsed->rest).empty()) return std::unexpected(SyntaxFault::unknown_parameter);
-  return RcptTo{*std::move(parsed->path.mailbox)};
+  return RcptTo{*std::move(mailbox)};
 }
 
 std::expected<AuthStart, SyntaxFault> parse_auth(std::string_view argument) {

@@ -18,7 +18,7 @@ std::string_view Client::protocol() const {
 
 ServerSession::ServerSession(std::shared_ptr<const SmtpListener> listener, Peer peer, MonoTime now)
     : listener_(std::move(listener)), now_(now), last_input_(now), began_(now) {
-  client_.peer = std::move(peer);
+  client_.peer = peer;
 }
 
 const Client& ServerSession::client() const { return client_; }
@@ -96,6 +96,11 @@ void ServerSession::settle() {
 void ServerSession::refuse(Reply reply) {
   if (++errors_ > listener_->max_errors) return refuse_and_close(kTooManyErrors);
   send(reply);
+}
+
+// It would cost a client nothing to go on asking for ever.
+void ServerSession::postpone(Reply reply) {
+  if (!is_junk()) send(reply);
 }
 
 void ServerSession::refuse_and_close(Reply reply) {

@@ -76,7 +76,9 @@ struct AskData {};  // -> answer(DataVerdict)
 struct StageBody {
   std::string chunk;
 };
-struct DropBody {};  // what was staged will not be committed; no answer
+// What was staged will not be committed; no answer. Also behind a commit that was refused, but not
+// behind one that was withheld.
+struct DropBody {};
 // The whole content is here: the first chunk (all of it where nothing was staged) and the last one.
 struct JudgeAndCommit {  // -> answer(CommitVerdict)
   std::string content;   // trace fields + header block + (start of) body
@@ -138,6 +140,7 @@ class ServerSession {
   void settle();                // behind every answer
   void send(Reply reply) { append_reply(out_, reply); }
   void refuse(Reply reply);            // an error of the client's; too many of them end it
+  void postpone(Reply reply);          // not now, for no fault of the client; counted as junk
   void refuse_and_close(Reply reply);  // without mercy
   bool is_junk();                      // counts; true: one too many, the session is closed
   void close();

@@ -241,6 +241,15 @@ TEST(ServerSession, SpaceIsAskedForAtDataToo) {
   }
 }
 
+TEST(ServerSession, AskingAgainAndAgainWhatCanNotBeDoneNowEnds) {
+  Greeted client;
+  client.wire.session().set_tls_available(false);
+  for (int i = 0; i < 200 && !client.wire.closed(); ++i) client.wire.arrive("STARTTLS\r\n");
+  EXPECT_TRUE(client.wire.closed());
+  EXPECT_TRUE(client.wire.output().starts_with("454 4.7.0"));
+  EXPECT_NE(client.wire.output().find("\r\n421 4.7.0 "), std::string::npos);
+}
+
 TEST(ServerSession, StoppingWaitsForTheCommit) {
   Greeted client;
   ServerSession& session = client.wire.session();

@@ -23,19 +23,21 @@ void ServerSession::on_auth(std::string_view argument) {
   if (!auth) return refuse(kBadArguments);
   const auto mechanism = sasl::find_mechanism(auth->mechanism);
   if (!mechanism || !login_now()) return refuse(kMechanismUnknown);
-  exchange_.emplace(*mechanism);
-  if (!auth->initial) return on_auth_step(exchange_->start(std::nullopt));
+  sasl::Exchange& exchange = exchange_.emplace(*mechanism);
+  const std::optional<std::string_view> encoded = auth->initial;
+  if (!encoded) return on_auth_step(exchange.start(std::nullopt));
   // RFC 4954 §4: "=" is a response of no octets.
-  auto initial = base64_decode(*auth->initial == "=" ? "" : *auth->initial);
+  auto initial = base64_decode(*encoded == "=" ? "" : *encoded);
   if (!initial) {
     end_login();
     return refuse(kBadBase64);
   }
-  on_auth_step(exchange_->start(*initial));
+  on_auth_step(exchange.start(*initial));
   sasl::wipe(*initial);
 }
 
 void ServerSession::on_auth_response(std::string_view line) {
+  MAIL_ASSERT(exchange_.has_value());  // phase login
   if (line == "*") {
     end_login();
     return refuse(kLoginCancelled);
@@ -81,7 +83,7 @@ void ServerSession::answer(LoginVerdict verdict, std::string account) {
       refuse(kLoginWrong);
       break;
     case LoginVerdict::busy:
-      send(kLoginNotNow);
+      postpone(kLoginNotNow);
       break;
     case LoginVerdict::throttled:
       refuse_and_close(kTooManyLogins);

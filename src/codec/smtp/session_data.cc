@@ -25,7 +25,7 @@ void ServerSession::answer(DataVerdict verdict) {
   if (!answered(Waiting::data)) return;
   if (verdict.kind != DataVerdict::Kind::accept) {
     end_transaction();
-    send(verdict.kind == DataVerdict::Kind::storage_full ? kStorageFull : kTryLater);
+    postpone(verdict.kind == DataVerdict::Kind::storage_full ? kStorageFull : kTryLater);
     return settle();
   }
   const std::size_t expected = transaction_.declared_size

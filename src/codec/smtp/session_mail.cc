@@ -48,10 +48,10 @@ void ServerSession::answer(SenderVerdict verdict) {
       refuse(kSenderRefused);
       break;
     case SenderVerdict::storage_full:
-      send(kStorageFull);
+      postpone(kStorageFull);
       break;
     case SenderVerdict::try_later:
-      send(kTryLater);
+      postpone(kTryLater);
       break;
     case SenderVerdict::too_many:
       refuse_and_close(kTooManyMessages);

@@ -9,7 +9,7 @@ void ServerSession::on_starttls(std::string_view argument, std::string_view behi
   if (!argument.empty()) return refuse(kBadArguments);
   if (client_.tls) return refuse(kTlsAlready);
   if (listener_->tls != TlsMode::starttls) return refuse(kStartTlsOff);
-  if (!tls_available_) return send(kTlsNotNow);
+  if (!tls_available_) return postpone(kTlsNotNow);
   send(kReadyForTls);
   ask(Waiting::tls, UpgradeToTls{});
 }

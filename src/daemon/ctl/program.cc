@@ -1,5 +1,6 @@
 #include "daemon/ctl/program.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -116,6 +117,7 @@ int run_config(const cli::Invocation& invocation, const std::string& config) {
 }  // namespace
 
 int run_program(int argc, char** argv) {
+  ::umask(0077);  // whatever is made, in the state or in a backup, is ours alone
   const auto invocation =
       cli::parse(commands(), std::vector<std::string>(argv + 1, argv + argc), kVersion);
   if (!invocation) {

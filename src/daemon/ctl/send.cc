@@ -161,8 +161,8 @@ Task<Result<void>> Submission::log_in() {
   if (offers("AUTH", "PLAIN")) {  // RFC 4616
     std::string response(1, '\0');
     append(response, request_.login, '\0', request_.password);
-    MAIL_CO_TRY(co_await command(concat("AUTH PLAIN ", base64_encode(response)), '2',
-                                 "AUTH PLAIN ..."));
+    MAIL_CO_TRY(
+        co_await command(concat("AUTH PLAIN ", base64_encode(response)), '2', "AUTH PLAIN ..."));
   } else if (offers("AUTH", "LOGIN")) {
     MAIL_CO_TRY(co_await command("AUTH LOGIN", '3'));
     MAIL_CO_TRY(co_await command(base64_encode(request_.login), '3', "(login)"));
@@ -225,8 +225,9 @@ Task<Result<std::string>> Submission::read_line(const std::string& step) {
     char bytes[4096];
     auto got = stream_.read_some(bytes);
     if (got && *got == 0) {
-      if (auto waited = co_await stream_.readable(until); waited) continue;
-      else got = std::unexpected(std::move(waited.error()));
+      auto waited = co_await stream_.readable(until);
+      if (waited) continue;
+      got = std::unexpected(std::move(waited.error()));
     }
     if (!got) co_return fail(got.error().code, concat(step, ": ", got.error().detail));
     read_.append(bytes, *got);
@@ -273,8 +274,7 @@ Result<SendResult> send_message(const SendRequest& request, const Clock& clock,
   MAIL_TRY(auto addresses, net::resolve(server.host, server.port));
   std::vector<std::string> lines;
   net::IoThread io(clock);
-  auto result = net::run_task(
-      io, submit(io, request, std::move(addresses), server.host, lines));
+  auto result = net::run_task(io, submit(io, request, std::move(addresses), server.host, lines));
   if (transcript != nullptr) *transcript = lines;
   if (result) result->transcript = std::move(lines);
   return result;

@@ -19,7 +19,7 @@ namespace mail::ctl {
 enum class SendTls : std::uint8_t { none, starttls, implicit };
 
 struct SendRequest {
-  std::string server;  // host:port; a name or an address
+  std::string server;               // host:port; a name or an address
   SendTls tls = SendTls::starttls;  // starttls is required, not merely tried
   bool verify = true;
   std::filesystem::path ca_file;  // PEM; empty: the system's authorities
@@ -28,7 +28,7 @@ struct SendRequest {
   std::string password;
   std::string from;  // "": the null path
   std::vector<std::string> recipients;
-  std::string message;                // header and body; lines may end in LF or CRLF
+  std::string message;                 // header and body; lines may end in LF or CRLF
   std::string hostname = "localhost";  // said at EHLO
   Milliseconds timeout{60'000};        // for each reply
 };

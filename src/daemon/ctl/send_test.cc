@@ -24,9 +24,8 @@ class ScriptedServer {
       : tls_(std::move(tls)) {
     net::IoThread* const threads[] = {&io_};
     listener_ = std::move(*net::Listener::tcp(threads, net::Address{"127.0.0.1", 0}));
-    listener_->start([this](std::size_t, net::Stream stream) {
-      tasks_.spawn(serve(std::move(stream)));
-    });
+    listener_->start(
+        [this](std::size_t, net::Stream stream) { tasks_.spawn(serve(std::move(stream))); });
     io_.start("script");
   }
   ~ScriptedServer() {
@@ -51,15 +50,19 @@ class ScriptedServer {
   }
 
   std::map<std::string, std::string> script = {
-      {"greeting", "220 mx.yahoo.test ready"}, {"EHLO", "250-mx.yahoo.test\r\n250-STARTTLS\r\n250 AUTH LOGIN PLAIN"},
-      {"STARTTLS", "220 go on"}, {"AUTH", "235 ok"}, {"MAIL", "250 ok"}, {"RCPT", "250 ok"},
-      {"DATA", "354 go on"}, {".", "250 2.0.0 06QZZJ4RX8G00000"}, {"QUIT", "221 bye"}};
+      {"greeting", "220 mx.yahoo.test ready"},
+      {"EHLO", "250-mx.yahoo.test\r\n250-STARTTLS\r\n250 AUTH LOGIN PLAIN"},
+      {"STARTTLS", "220 go on"},
+      {"AUTH", "235 ok"},
+      {"MAIL", "250 ok"},
+      {"RCPT", "250 ok"},
+      {"DATA", "354 go on"},
+      {".", "250 2.0.0 06QZZJ4RX8G00000"},
+      {"QUIT", "221 bye"}};
   std::string received;
 
  private:
-  Task<void> serve(net::Stream stream) {
-    (void)(co_await converse(stream)).has_value();
-  }
+  Task<void> serve(net::Stream stream) { (void)(co_await converse(stream)).has_value(); }
   Task<Result<void>> converse(net::Stream& stream) {
     const MonoTime deadline = clock_.mono_now() + 1h;
     MAIL_CO_TRY(co_await stream.write_all(script["greeting"] + "\r\n", deadline));
@@ -71,7 +74,8 @@ class ScriptedServer {
       if (got == 0) MAIL_CO_TRY(co_await stream.readable(deadline));
       received.append(bytes, got);
       input.append(bytes, got);
-      for (std::size_t end = input.find("\r\n"); end != std::string::npos; end = input.find("\r\n")) {
+      for (std::size_t end = input.find("\r\n"); end != std::string::npos;
+           end = input.find("\r\n")) {
         const std::string line = input.substr(0, end);
         input.erase(0, end + 2);
         if (data && line != ".") continue;
@@ -107,7 +111,8 @@ TEST(Send, SubmitsAndSaysUnderWhichId) {
   EXPECT_EQ(sent->reply, "250 2.0.0 06QZZJ4RX8G00000");
   EXPECT_NE(server.received.find("MAIL FROM:<tom@gmail.test>\r\nRCPT TO:<jerry@yahoo.test>\r\n"
                                  "DATA\r\nSubject: hi\r\n\r\n..dot\r\n.\r\nQUIT\r\n"),
-            std::string::npos) << server.received;
+            std::string::npos)
+      << server.received;
   for (const std::string& line : sent->transcript) {
     EXPECT_EQ(line.find("AHRvbUBnbWFpbC50ZXN0AHNlY3JldA=="), std::string::npos) << line;
   }

@@ -3,7 +3,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -158,7 +157,6 @@ Answer serve_until_stopped(const std::string& config, std::shared_ptr<const Sett
 Answer run_serve(const std::string& config, std::shared_ptr<const Settings> settings) {
   const SystemClock clock;
   const sigset_t signals = block_signals();
-  ::umask(0077);  // whatever is made in the state is ours alone
   Answer answer;
   {
     log::JsonSink sink(STDERR_FILENO, clock);

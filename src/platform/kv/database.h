@@ -45,7 +45,7 @@ struct Options {
   ByteCount other_memtable = 16_MiB;
   ByteCount block_cache = 64_MiB;
   Recovery recovery = Recovery::torn_tail_only;
-  std::shared_ptr<Faults> faults;  // tests only
+  std::shared_ptr<Faults> faults = nullptr;  // tests only
 };
 
 class Database;

@@ -52,8 +52,7 @@ Task<Result<Stream>> connect(IoThread& thread, Address address, MonoTime deadlin
                                     std::move(address), where, deadline);
 }
 
-Task<Result<Stream>> connect_unix(IoThread& thread, std::filesystem::path path,
-                                  MonoTime deadline) {
+Task<Result<Stream>> connect_unix(IoThread& thread, std::filesystem::path path, MonoTime deadline) {
   MAIL_CO_TRY(const UnixAddress address, to_unix_address(path));
   MAIL_CO_TRY(Fd fd, make_socket(AF_UNIX));
   co_return co_await connect_socket(thread, std::move(fd),

@@ -15,7 +15,6 @@ namespace mail::net {
 
 Task<Result<Stream>> connect(IoThread& thread, Address address, MonoTime deadline);
 // To a Unix stream socket; paths of any length. not_found where no socket file or no server is.
-Task<Result<Stream>> connect_unix(IoThread& thread, std::filesystem::path path,
-                                  MonoTime deadline);
+Task<Result<Stream>> connect_unix(IoThread& thread, std::filesystem::path path, MonoTime deadline);
 
 }  // namespace mail::net

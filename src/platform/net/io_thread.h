@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/executor.h"
+#include "base/result.h"
 #include "base/task.h"
 
 namespace mail::net {
@@ -53,6 +54,7 @@ T run_task(IoThread& io, Task<T> task) {
   std::optional<T> result;
   io.post([&] { detail::store_result(std::move(task), &result); });
   io.run_until([&] { return result.has_value(); });
+  MAIL_ASSERT(result.has_value());
   return std::move(*result);
 }
 

@@ -57,7 +57,7 @@ struct Stream::Impl {
   Address peer;  // empty host: a Unix socket
   std::unique_ptr<Cipher> cipher;
   bool closed = false;
-  bool more_inside = false;           // the cipher may hold bytes that no poll of the socket shows
+  bool more_inside = false;  // the cipher may hold bytes that no poll of the socket shows
   WaitType read_waits_for = WaitType::wait_read;  // TLS may have to write before it can read
   WaitType write_waits_for = WaitType::wait_write;
 

@@ -63,7 +63,8 @@ Result<UnixAddress> to_unix_address(const std::filesystem::path& path) {
     }
     text = concat("/proc/self/fd/", out.directory.get(), '/', path.filename().string());
     if (text.size() >= sizeof out.name.sun_path) {
-      return fail(Errc::invalid_argument, concat("the socket name ", path.string(), " is too long"));
+      return fail(Errc::invalid_argument,
+                  concat("the socket name ", path.string(), " is too long"));
     }
   }
   std::memcpy(out.name.sun_path, text.c_str(), text.size() + 1);

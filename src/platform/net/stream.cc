@@ -68,9 +68,12 @@ Result<void> Stream::Impl::outcome() {
   if (closed) return fail(Errc::closed, "the connection was closed here");
   if (!ended_by) return {};
   switch (*ended_by) {
-    case Errc::deadline_exceeded: return fail(*ended_by, "the peer took too long");
-    case Errc::unavailable: return fail(*ended_by, "interrupted");
-    default: return fail(*ended_by, "cannot wait for the socket");
+    case Errc::deadline_exceeded:
+      return fail(*ended_by, "the peer took too long");
+    case Errc::unavailable:
+      return fail(*ended_by, "interrupted");
+    default:
+      return fail(*ended_by, "cannot wait for the socket");
   }
 }
 
@@ -170,11 +173,15 @@ Task<Result<void>> Stream::secure(std::unique_ptr<Cipher> cipher, MonoTime deadl
         impl_->cipher = std::move(cipher);
         impl_->more_inside = true;  // data may have come along with the handshake's last record
         co_return Result<void>{};
-      case Want::read: break;
-      case Want::write: type = WaitType::wait_write; break;
+      case Want::read:
+        break;
+      case Want::write:
+        type = WaitType::wait_write;
+        break;
       case Want::closed:
         co_return fail(Errc::closed, "the peer closed the connection during the TLS handshake");
-      case Want::failed: co_return fail(Errc::tls_failed, cipher->last_error());
+      case Want::failed:
+        co_return fail(Errc::tls_failed, cipher->last_error());
     }
     MAIL_CO_TRY(co_await impl_->wait(type, deadline));
   }

@@ -57,7 +57,7 @@ class Stream {
   Task<Result<void>> write_all(std::string_view bytes, MonoTime deadline);
   // Runs the handshake of `cipher`, which then carries all bytes.
   Task<Result<void>> secure(std::unique_ptr<Cipher> cipher, MonoTime deadline);
-  const Cipher* cipher() const;  // null in the clear
+  const Cipher* cipher() const;                     // null in the clear
   Task<Result<void>> connected(MonoTime deadline);  // for connect()
 
   int native_handle() const;

@@ -24,7 +24,8 @@ class Echo {
   explicit Echo(const Clock& clock) : thread_(clock) {
     IoThread* const threads[] = {&thread_};
     listener_ = std::move(*Listener::tcp(threads, Address{"127.0.0.1", 0}));
-    listener_->start([this](std::size_t, Stream stream) { tasks_.spawn(serve(std::move(stream))); });
+    listener_->start(
+        [this](std::size_t, Stream stream) { tasks_.spawn(serve(std::move(stream))); });
     thread_.start("echo");
   }
   ~Echo() {
@@ -103,8 +104,8 @@ TEST(Stream, WaitEndsWhenItsDeadlineHasPassed) {
   Stream* waiting = nullptr;
   std::optional<Result<void>> result;
   io.post([&] {
-    detail::store_result(connect_and_wait(io, echo.address(), clock.mono_now() + 300s, &waiting,
-                                          &stream), &result);
+    detail::store_result(
+        connect_and_wait(io, echo.address(), clock.mono_now() + 300s, &waiting, &stream), &result);
   });
   io.run_until([&] { return waiting != nullptr; });
   clock.advance(299s);
@@ -128,8 +129,8 @@ TEST(Stream, CloseEndsTheWait) {
   Stream* waiting = nullptr;
   std::optional<Result<void>> result;
   io.post([&] {
-    detail::store_result(connect_and_wait(io, echo.address(), clock.mono_now() + 1h, &waiting,
-                                          &stream), &result);
+    detail::store_result(
+        connect_and_wait(io, echo.address(), clock.mono_now() + 1h, &waiting, &stream), &result);
   });
   io.run_until([&] { return waiting != nullptr; });
   io.post([&] { waiting->close(); });
@@ -148,8 +149,8 @@ TEST(Stream, InterruptEndsTheWaitAndLeavesTheStreamUsable) {
   Stream* waiting = nullptr;
   std::optional<Result<void>> result;
   io.post([&] {
-    detail::store_result(connect_and_wait(io, echo.address(), clock.mono_now() + 1h, &waiting,
-                                          &stream), &result);
+    detail::store_result(
+        connect_and_wait(io, echo.address(), clock.mono_now() + 1h, &waiting, &stream), &result);
   });
   io.run_until([&] { return waiting != nullptr; });
   io.post([&] { waiting->interrupt(); });
@@ -175,8 +176,7 @@ TEST(Connect, RefusalNamesTheAddress) {
   const auto stream = run_task(io, connect(io, nobody, clock.mono_now() + 1h));
   ASSERT_FALSE(stream);
   EXPECT_EQ(stream.error().code, Errc::unavailable);
-  EXPECT_EQ(stream.error().detail,
-            "cannot connect to " + nobody.text() + ": Connection refused");
+  EXPECT_EQ(stream.error().detail, "cannot connect to " + nobody.text() + ": Connection refused");
 }
 
 TEST(Listener, TheSecondServerOnAnAddressIsRefused) {

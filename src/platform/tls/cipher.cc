@@ -79,11 +79,17 @@ class SslCipher final : public net::Cipher {
  private:
   net::Want want_of(int result) {
     switch (SSL_get_error(ssl_.get(), result)) {
-      case SSL_ERROR_WANT_READ: return net::Want::read;
-      case SSL_ERROR_WANT_WRITE: return net::Want::write;
-      case SSL_ERROR_ZERO_RETURN: return net::Want::closed;
-      case SSL_ERROR_SYSCALL: broken_ = true; return net::Want::closed;
-      default: break;
+      case SSL_ERROR_WANT_READ:
+        return net::Want::read;
+      case SSL_ERROR_WANT_WRITE:
+        return net::Want::write;
+      case SSL_ERROR_ZERO_RETURN:
+        return net::Want::closed;
+      case SSL_ERROR_SYSCALL:
+        broken_ = true;
+        return net::Want::closed;
+      default:
+        break;
     }
     broken_ = true;  // SSL_shutdown() must not be called after a fatal error
     const unsigned long code = ERR_peek_error();

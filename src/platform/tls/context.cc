@@ -71,8 +71,8 @@ Result<void> use_certificates(SSL_CTX* ctx, const std::string& pem, const std::s
   const Bio bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
   const Certificate leaf(PEM_read_bio_X509(bio.get(), nullptr, no_password, nullptr));
   if (leaf == nullptr) {
-    return fail(Errc::tls_failed, concat(what, " holds no certificate in PEM form: ",
-                                         take_errors()));
+    return fail(Errc::tls_failed,
+                concat(what, " holds no certificate in PEM form: ", take_errors()));
   }
   if (SSL_CTX_use_certificate(ctx, leaf.get()) != 1) {
     return fail(Errc::tls_failed, concat(what, " cannot be used: ", take_errors()));
@@ -92,9 +92,9 @@ Result<void> use_key(SSL_CTX* ctx, const std::string& pem, const std::string& wh
   const Bio bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
   const Key key(PEM_read_bio_PrivateKey(bio.get(), nullptr, no_password, nullptr));
   if (key == nullptr) {
-    return fail(Errc::tls_failed,
-                concat(what, " holds no private key in PEM form, or one with a password: ",
-                       take_errors()));
+    return fail(
+        Errc::tls_failed,
+        concat(what, " holds no private key in PEM form, or one with a password: ", take_errors()));
   }
   if (SSL_CTX_use_PrivateKey(ctx, key.get()) != 1 || SSL_CTX_check_private_key(ctx) != 1) {
     ERR_clear_error();
@@ -180,10 +180,9 @@ Result<std::shared_ptr<const ClientContext>> ClientContext::make(const Options& 
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, nullptr);
     // An operator may name the server's own certificate instead of an authority.
     X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(ctx), X509_V_FLAG_PARTIAL_CHAIN);
-    const bool loaded =
-        options.ca_file.empty()
-            ? SSL_CTX_set_default_verify_paths(ctx) == 1
-            : SSL_CTX_load_verify_locations(ctx, options.ca_file.c_str(), nullptr) == 1;
+    const bool loaded = options.ca_file.empty() ? SSL_CTX_set_default_verify_paths(ctx) == 1
+                                                : SSL_CTX_load_verify_locations(
+                                                      ctx, options.ca_file.c_str(), nullptr) == 1;
     if (!loaded) {
       return fail(Errc::tls_failed, concat("cannot read authorities from ",
                                            options.ca_file.string(), ": ", take_errors()));

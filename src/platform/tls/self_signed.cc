@@ -44,8 +44,7 @@ bool fill_in(X509* certificate, EVP_PKEY* key, const std::string& hostname) {
          X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
                                     reinterpret_cast<const unsigned char*>(common_name.c_str()), -1,
                                     -1, 0) == 1 &&
-         X509_set_issuer_name(certificate, name) == 1 &&
-         X509_set_pubkey(certificate, key) == 1 &&
+         X509_set_issuer_name(certificate, name) == 1 && X509_set_pubkey(certificate, key) == 1 &&
          add_extension(certificate, NID_subject_alt_name,
                        concat(numeric ? "IP:" : "DNS:", hostname)) &&
          add_extension(certificate, NID_basic_constraints, "critical,CA:FALSE") &&

@@ -143,7 +143,8 @@ TEST_F(Tls, TheWrongNameOrAnUnknownAuthorityIsRefusedAndSaid) {
   EXPECT_EQ(name.client.error().detail, "certificate not accepted: hostname mismatch");
   EXPECT_FALSE(name.server);
 
-  const Outcome issuer = talk(server, make_client({.verify = true, .ca_file = {}}), "mx.yahoo.test");
+  const Outcome issuer =
+      talk(server, make_client({.verify = true, .ca_file = {}}), "mx.yahoo.test");
   ASSERT_FALSE(issuer.client);
   EXPECT_EQ(issuer.client.error().detail, "certificate not accepted: self-signed certificate");
 }
@@ -220,8 +221,7 @@ TEST_F(Tls, FilesThatCannotBeUsedAreNamedWithTheReason) {
   const auto mismatch = ServerContext::load(certificate, other, Suites::aead, "a");
   ASSERT_FALSE(mismatch);
   EXPECT_EQ(mismatch.error().detail, "the key " + other.string() +
-                                         " does not match the certificate " +
-                                         certificate.string());
+                                         " does not match the certificate " + certificate.string());
 
   const auto swapped = ServerContext::load(key, certificate, Suites::aead, "a");
   ASSERT_FALSE(swapped);

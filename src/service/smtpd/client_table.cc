@@ -21,8 +21,7 @@ std::string ClientTable::key_of(const IpAddress& address) {
 }
 
 ClientTable::Admission ClientTable::admit(const std::string& key, bool exempt,
-                                          const SmtpLimits& limits, Limits& buckets,
-                                          MonoTime now) {
+                                          const SmtpLimits& limits, Limits& buckets, MonoTime now) {
   const std::lock_guard lock(mutex_);
   if (total_ >= limits.max_connections) return Admission::server_full;
   if (!exempt) {

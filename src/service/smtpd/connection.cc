@@ -35,15 +35,16 @@ Connection::Connection(net::Stream stream, std::shared_ptr<const ServedListener>
                        ClientTable& clients)
     : stream_(std::move(stream)),
       settings_(std::move(settings)),
-      peer_(std::move(peer)),
+      peer_(peer),
       client_key_(std::move(client_key)),
       services_(services),
-      clients_(clients) {}
+      clients_(clients),
+      session_(settings_->listener, peer_, services.clock.mono_now()) {}
 
 Task<void> Connection::run() {
   if (!co_await greet()) co_return;
   while (!closed_) {
-    if (std::optional<smtp::Action> action = session_->next()) {
+    if (std::optional<smtp::Action> action = session_.next()) {
       if (!perform_now(*action)) {
         keep_input();
         waited_ = true;
@@ -56,8 +57,8 @@ Task<void> Connection::run() {
     } else {
       rest_ = {};  // idle: owns no buffer
       input_ = {};
-      if (std::exchange(waited_, false)) session_->consume({}, now());
-      if (auto ready = co_await stream_.readable(session_->deadline()); !ready) {
+      if (std::exchange(waited_, false)) session_.consume({}, now());
+      if (auto ready = co_await stream_.readable(session_.deadline()); !ready) {
         on_wait_failed(ready.error());
       }
       drained_ = false;
@@ -70,14 +71,14 @@ Task<void> Connection::run() {
 Task<bool> Connection::greet() {
   const bool implicit = settings_->listener->tls == smtp::TlsMode::implicit;
   if (implicit) {
-    const auto secured = co_await start_tls();
+    const Result<void> secured = co_await start_tls();
     if (!secured || stopping_) co_return false;
+    session_ = smtp::ServerSession(settings_->listener, peer_, now());
   }
-  session_.emplace(settings_->listener, peer_, now());
-  session_->set_tls_available(settings_->tls != nullptr);
-  session_->set_stressed(clients_.stressed(settings_->limits));
+  session_.set_tls_available(settings_->tls != nullptr);
+  session_.set_stressed(clients_.stressed(settings_->limits));
   if (implicit) {
-    session_->tls_established({stream_.cipher()->version(), stream_.cipher()->cipher()});
+    session_.tls_established({stream_.cipher()->version(), stream_.cipher()->cipher()});
   }
   // Who talks before the greeting is no mail server; so look before it is sent.
   read_now();
@@ -102,9 +103,7 @@ Task<Result<void>> Connection::start_tls() {
   co_return secured;
 }
 
-void Connection::take_input() {
-  input_.remove_prefix(session_->consume(input_, now()));
-}
+void Connection::take_input() { input_.remove_prefix(session_.consume(input_, now())); }
 
 // The thread's buffer serves other sessions while this one waits.
 void Connection::keep_input() {
@@ -126,9 +125,12 @@ void Connection::read_now() {
 
 void Connection::on_wait_failed(const Error& error) {
   switch (error.code) {
-    case Errc::deadline_exceeded: return session_->time_out();
-    case Errc::unavailable: return;  // shut_down() told the session already
-    default: return lose(error);
+    case Errc::deadline_exceeded:
+      return session_.time_out();
+    case Errc::unavailable:
+      return;  // shut_down() told the session already
+    default:
+      return lose(error);
   }
 }
 
@@ -138,12 +140,12 @@ void Connection::lose(const Error& error) {
     log::info("smtpd.session_failed", {{"client", client_key_}, {"error", describe(error)}});
   }
   input_ = {};
-  session_->disconnect();
+  session_.disconnect();
 }
 
 void Connection::shut_down() {
   stopping_ = true;
-  if (session_) session_->shut_down();
+  session_.shut_down();
   stream_.interrupt();
 }
 
@@ -191,18 +193,18 @@ bool Connection::perform_now(smtp::Action& action) {
   if (const auto* ask = std::get_if<smtp::AskSender>(&action)) {
     const smtp::SenderVerdict verdict = decide_sender(ask->reverse_path);
     if (verdict == smtp::SenderVerdict::accept && !services_.judges.empty()) return false;
-    session_->answer(verdict);
+    session_.answer(verdict);
     return true;
   }
   if (const auto* ask = std::get_if<smtp::AskRecipient>(&action)) {
     bool judges_too = false;
     const smtp::RecipientVerdict verdict = decide_recipient_now(ask->recipient, &judges_too);
     if (judges_too) return false;
-    session_->answer(verdict);
+    session_.answer(verdict);
     return true;
   }
   if (std::holds_alternative<smtp::AskData>(action)) {
-    session_->answer(begin_message());
+    session_.answer(begin_message());
     return true;
   }
   if (std::holds_alternative<smtp::Close>(action)) {
@@ -231,9 +233,9 @@ Task<void> Connection::perform(smtp::Action action) {
     MAIL_ASSERT(input_.empty());  // the session refuses what stands behind STARTTLS
     if (!co_await start_tls()) {
       lost_ = true;  // never plaintext again
-      session_->disconnect();
+      session_.disconnect();
     } else {
-      session_->tls_established({stream_.cipher()->version(), stream_.cipher()->cipher()});
+      session_.tls_established({stream_.cipher()->version(), stream_.cipher()->cipher()});
     }
   }
 }

@@ -63,7 +63,7 @@ class Connection {
   const std::string client_key_;
   Services& services_;
   ClientTable& clients_;
-  std::optional<smtp::ServerSession> session_;  // after the handshake, where TLS is implicit
+  smtp::ServerSession session_;  // begun anew after the handshake, where TLS is implicit
 
   std::string_view input_;  // read, not yet taken; in the thread's buffer or in rest_
   std::string rest_;        // owns input_ across a wait

@@ -34,8 +34,8 @@ RecipientVerdict recipient_verdict(const Verdict& verdict) {
 }  // namespace
 
 SenderVerdict Connection::decide_sender(const ReversePath& path) {
-  session_->set_stressed(clients_.stressed(settings_->limits));
-  const smtp::Client& client = session_->client();
+  session_.set_stressed(clients_.stressed(settings_->limits));
+  const smtp::Client& client = session_.client();
   const SenderVerdict allowed =
       may_send_as(*settings_->listener, client, path, *services_.control.snapshot());
   if (allowed != SenderVerdict::accept) return allowed;
@@ -50,14 +50,14 @@ SenderVerdict Connection::decide_sender(const ReversePath& path) {
 }
 
 Task<void> Connection::ask_judges(ReversePath path) {
-  const Verdict verdict = co_await services_.judges.sender(session_->client(), path);
-  session_->answer(sender_verdict(verdict));
+  const Verdict verdict = co_await services_.judges.sender(session_.client(), path);
+  session_.answer(sender_verdict(verdict));
 }
 
 RecipientVerdict Connection::decide_recipient_now(const Mailbox& recipient, bool* ask_judges_too) {
   const auto directory = services_.control.snapshot();
   const RecipientDecision decision =
-      decide_recipient(*settings_->listener, session_->client(), session_->transaction(), recipient,
+      decide_recipient(*settings_->listener, session_.client(), session_.transaction(), recipient,
                        *directory, *settings_->routes, services_.store);
   *ask_judges_too = decision.verdict == RecipientVerdict::accept && !decision.always_taken &&
                     !services_.judges.empty();
@@ -65,29 +65,29 @@ RecipientVerdict Connection::decide_recipient_now(const Mailbox& recipient, bool
 }
 
 Task<void> Connection::ask_judges(Mailbox recipient) {
-  const Verdict verdict = co_await services_.judges.recipient(
-      session_->client(), session_->transaction(), recipient);
-  session_->answer(recipient_verdict(verdict));
+  const Verdict verdict =
+      co_await services_.judges.recipient(session_.client(), session_.transaction(), recipient);
+  session_.answer(recipient_verdict(verdict));
 }
 
 Task<void> Connection::check_login(smtp::AskLogin login) {
   if (clients_.login_blocked(client_key_, now())) {
-    session_->answer(LoginVerdict::throttled, {});
+    session_.answer(LoginVerdict::throttled, {});
     co_return;
   }
   Authenticator::Answer answer =
       co_await services_.authenticator.check(std::move(login.user), std::move(login.password));
   switch (answer.result) {
     case LoginResult::accept:
-      session_->answer(LoginVerdict::accept, std::move(answer.account));
+      session_.answer(LoginVerdict::accept, std::move(answer.account));
       break;
     case LoginResult::busy:
-      session_->answer(LoginVerdict::busy, {});
+      session_.answer(LoginVerdict::busy, {});
       break;
     case LoginResult::wrong:
       log::info("smtpd.login_failed", {{"client", client_key_}});
       clients_.login_failed(client_key_, settings_->limits, services_.limits, now());
-      session_->answer(LoginVerdict::wrong, {});
+      session_.answer(LoginVerdict::wrong, {});
       break;
   }
 }
@@ -98,8 +98,8 @@ DataVerdict Connection::begin_message() {
   if (!services_.store.healthy()) return {DataVerdict::Kind::try_later, {}};
   id_ = services_.store.next_id();
   return {DataVerdict::Kind::accept,
-          services_.spool.trace_fields(id_, *settings_->listener, session_->client(),
-                                       session_->transaction())};
+          services_.spool.trace_fields(id_, *settings_->listener, session_.client(),
+                                       session_.transaction())};
 }
 
 // A chunk that could not be kept is told at the end of data: only then a reply is due.
@@ -124,11 +124,11 @@ Task<void> Connection::commit(smtp::JudgeAndCommit input) {
   if (stage_failed_ == Errc::storage_full || services_.store.storage_low()) {
     verdict.kind = CommitVerdict::Kind::storage_full;
   } else if (!stage_failed_) {
-    verdict = co_await services_.spool.accept(id_, settings_->listener, session_->client(),
-                                              session_->transaction(), settings_->routes,
+    verdict = co_await services_.spool.accept(id_, settings_->listener, session_.client(),
+                                              session_.transaction(), settings_->routes,
                                               std::move(input), staged_chunks_);
   }
-  session_->answer(verdict);
+  session_.answer(verdict);
 }
 
 }  // namespace mail

@@ -39,11 +39,10 @@ RecipientVerdict decide_local(const Resolution& resolution, const smtp::Transact
                               const MailStore& store) {
   // An alias that leads nowhere at all is no better than a recipient elsewhere; where one member
   // can be reached the spool holds the mail of the others.
-  const bool deliverable =
-      std::any_of(resolution.members.begin(), resolution.members.end(),
-                  [&](const Resolution::Member& member) {
-                    return member.account || is_routed(member.address, routes);
-                  });
+  const bool deliverable = std::any_of(resolution.members.begin(), resolution.members.end(),
+                                       [&](const Resolution::Member& member) {
+                                         return member.account || is_routed(member.address, routes);
+                                       });
   if (!deliverable) return RecipientVerdict::relay_denied;
   if (all_full(resolution, transaction.declared_size.value_or(0), directory, store)) {
     return RecipientVerdict::mailbox_full;
@@ -59,8 +58,7 @@ RecipientDecision decide_recipient(const smtp::SmtpListener& listener, const smt
                                    const MailStore& store) {
   const Resolution resolution = directory.resolve(recipient);
   if (resolution.kind == Resolution::Kind::not_local) {
-    const bool taken =
-        may_relay(listener, client) && routes.find(recipient.domain).has_value();
+    const bool taken = may_relay(listener, client) && routes.find(recipient.domain).has_value();
     return {taken ? RecipientVerdict::accept : RecipientVerdict::relay_denied, false};
   }
   if (resolution.always_taken) return {RecipientVerdict::accept, true};

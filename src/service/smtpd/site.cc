@@ -23,10 +23,14 @@ void refuse(net::Stream& stream, const smtp::SmtpListener& listener) {
 
 std::string_view to_string(ClientTable::Admission admission) {
   switch (admission) {
-    case ClientTable::Admission::server_full: return "max_connections";
-    case ClientTable::Admission::client_full: return "connections_per_client";
-    case ClientTable::Admission::client_too_fast: return "connection_rate";
-    case ClientTable::Admission::admitted: break;
+    case ClientTable::Admission::server_full:
+      return "max_connections";
+    case ClientTable::Admission::client_full:
+      return "connections_per_client";
+    case ClientTable::Admission::client_too_fast:
+      return "connection_rate";
+    case ClientTable::Admission::admitted:
+      break;
   }
   return "none";
 }
@@ -42,21 +46,20 @@ void Site::take(net::Stream stream, std::shared_ptr<const ServedListener> settin
   smtp::Peer peer{*address, stream.peer_port(), is_in(settings->relay_networks.get(), *address)};
   if (!services_.store.healthy()) return refuse(stream, *settings->listener);  // security.md 10
   std::string key = ClientTable::key_of(peer.address);
-  const ClientTable::Admission admission =
-      clients_.admit(key, peer.may_relay, settings->limits, services_.limits,
-                     services_.clock.mono_now());
+  const ClientTable::Admission admission = clients_.admit(
+      key, peer.may_relay, settings->limits, services_.limits, services_.clock.mono_now());
   if (admission != ClientTable::Admission::admitted) {
     log::info("smtpd.refused", {{"client", key}, {"limit", to_string(admission)}});
     return refuse(stream, *settings->listener);
   }
-  tasks_.spawn(serve(std::move(stream), std::move(settings), std::move(peer), std::move(key)));
+  tasks_.spawn(serve(std::move(stream), std::move(settings), peer, std::move(key)));
 }
 
 Task<void> Site::serve(net::Stream stream, std::shared_ptr<const ServedListener> settings,
                        smtp::Peer peer, std::string client_key) {
   {
-    Connection connection(std::move(stream), std::move(settings), std::move(peer), client_key,
-                          services_, clients_);
+    Connection connection(std::move(stream), std::move(settings), peer, client_key, services_,
+                          clients_);
     link(connection);
     co_await connection.run();
     unlink(connection);

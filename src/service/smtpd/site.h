@@ -16,8 +16,8 @@ class Site {
   Site(net::IoThread& thread, Services& services, ClientTable& clients);
 
   void take(net::Stream stream, std::shared_ptr<const ServedListener> settings);
-  void begin_stop();   // tells every session; takes no more
-  void cut_all();      // closes what is left
+  void begin_stop();                     // tells every session; takes no more
+  void cut_all();                        // closes what is left
   bool wait_idle(Milliseconds at_most);  // from the owner's thread, after begin_stop() was posted
 
   net::IoThread& thread() { return thread_; }

@@ -42,9 +42,9 @@ Result<std::shared_ptr<SmtpServer::Door>> SmtpServer::open_door(ServedListener s
   auto door = std::make_shared<Door>();
   door->asked = listener.address;
   MAIL_TRY(door->listener,
-           net::Listener::tcp(threads_, address,
-                              {.backlog = 1024,
-                               .no_descriptor_reply = smtp::busy_greeting(listener.hostname)}));
+           net::Listener::tcp(
+               threads_, address,
+               {.backlog = 1024, .no_descriptor_reply = smtp::busy_greeting(listener.hostname)}));
   door->replace(std::move(served));
   return door;
 }
@@ -52,8 +52,8 @@ Result<std::shared_ptr<SmtpServer::Door>> SmtpServer::open_door(ServedListener s
 Result<void> SmtpServer::apply(std::vector<ServedListener> listeners) {
   for (const ServedListener& served : listeners) {
     if (served.listener->tls == smtp::TlsMode::implicit && served.tls == nullptr) {
-      return fail(Errc::invalid_argument,
-                  concat("listener ", served.listener->address, " wants TLS but has no certificate"));
+      return fail(Errc::invalid_argument, concat("listener ", served.listener->address,
+                                                 " wants TLS but has no certificate"));
     }
   }
   std::vector<std::shared_ptr<Door>> before = doors_;
@@ -104,8 +104,8 @@ void SmtpServer::stop(Milliseconds grace) {
   }
   const auto until = std::chrono::steady_clock::now() + grace;
   for (const auto& site : sites_) {
-    const auto left = std::chrono::duration_cast<Milliseconds>(until -
-                                                               std::chrono::steady_clock::now());
+    const auto left =
+        std::chrono::duration_cast<Milliseconds>(until - std::chrono::steady_clock::now());
     if (site->wait_idle(std::max(left, Milliseconds{0}))) continue;
     site->thread().post([&each = *site] { each.cut_all(); });
     while (!site->wait_idle(Milliseconds{60'000})) {

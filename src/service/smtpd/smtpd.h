@@ -1,6 +1,7 @@
 // SMTP in: listeners on every I/O thread and the sessions behind them (design §2.1-5, §4).
 // A session lives and dies on one thread, by the settings it began with. Threads: the owner calls
-// apply() and stop(), not from an I/O thread; the I/O threads run from before start to after stop().
+// apply() and stop(), not from an I/O thread; the I/O threads run from before start to after
+// stop().
 #pragma once
 
 #include <cstdint>

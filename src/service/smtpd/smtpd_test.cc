@@ -75,9 +75,9 @@ TEST_F(SmtpServerTest, NoFormOfAddressOpensARelay) {
   greet(client);
   client.command("MAIL FROM:<tom@gmail.test>");
   for (const char* recipient :
-       {"victim@elsewhere.test", "@yahoo.test:victim@elsewhere.test", "victim%elsewhere.test@yahoo.test",
-        "elsewhere.test!victim@yahoo.test", "\"victim@elsewhere.test\"@yahoo.test",
-        "victim@[192.0.2.7]", "victim@[127.0.0.1]"}) {
+       {"victim@elsewhere.test", "@yahoo.test:victim@elsewhere.test",
+        "victim%elsewhere.test@yahoo.test", "elsewhere.test!victim@yahoo.test",
+        "\"victim@elsewhere.test\"@yahoo.test", "victim@[192.0.2.7]", "victim@[127.0.0.1]"}) {
     EXPECT_TRUE(client.command(concat("RCPT TO:<", recipient, ">")).starts_with("550 5.7.1"))
         << recipient;
   }
@@ -124,7 +124,8 @@ TEST_F(SmtpServerTest, AFailedCommitIsNotAcknowledged) {
   store_.fail_next_commit(Errc::store_unhealthy);
   client.send(transaction("jerry@yahoo.test", ""));
   for (int i = 0; i < 3; ++i) client.reply();
-  EXPECT_EQ(client.command(concat(kMessage, "x\r\n.")), "451 4.3.0 Not possible now, try again later");
+  EXPECT_EQ(client.command(concat(kMessage, "x\r\n.")),
+            "451 4.3.0 Not possible now, try again later");
   EXPECT_TRUE(inbox(jerry_).empty());
 }
 

@@ -68,8 +68,8 @@ TEST_F(WaitingTest, WhatASessionHasReadIsItsOwnWhileItWaits) {
     clients.emplace_back([this, c] {
       TestClient client(address());
       greet(client);
-      const std::string envelope = concat("MAIL FROM:<client", c,
-                                          "@gmail.test>\r\nRCPT TO:<jerry@yahoo.test>\r\nDATA\r\n");
+      const std::string envelope =
+          concat("MAIL FROM:<client", c, "@gmail.test>\r\nRCPT TO:<jerry@yahoo.test>\r\nDATA\r\n");
       client.send(envelope);
       for (int m = 0; m < kMessages; ++m) {
         for (const char* code : {"250 2.1.0", "250 2.1.5", "354 "}) {

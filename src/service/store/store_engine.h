@@ -21,7 +21,7 @@ namespace mail {
 
 struct RocksOptions {
   std::uint16_t node = 0;  // part of every id; 12 bits
-  kv::Options database;
+  kv::Options database = {};
   ByteCount group_bytes = 2_MiB;  // of one commit group; more in one sync is slower
   ByteCount max_staged = 1_GiB;   // chunks of messages still arriving
   std::size_t read_threads = 2;

@@ -1,0 +1,82 @@
+#include "service/store/journal.h"
+
+#include <gtest/gtest.h>
+
+#include "service/store/test_directory.h"
+
+namespace mail {
+namespace {
+
+const MonoTime kNow{};
+MessageId id(std::uint32_t n) { return MessageId::make(1'790'000'000'000, 0, n); }
+
+TEST(Journal, GivesBackWhatAnUncleanLifeAppendedSorted) {
+  const TestDirectory directory;
+  {
+    Journal journal(directory.path());
+    ASSERT_TRUE(journal.open());
+    ASSERT_TRUE(journal.append(std::vector{id(3), id(4)}, kNow));
+    ASSERT_TRUE(journal.append(std::vector{id(1)}, kNow));
+    EXPECT_EQ(journal.ids().value(), (std::vector{id(1), id(3), id(4)}));
+  }
+  Journal journal(directory.path());
+  const Journal::Left left = journal.open().value();
+  EXPECT_EQ(left.ids, (std::vector{id(1), id(3), id(4)}));
+  ASSERT_TRUE(journal.forget(left));
+  EXPECT_TRUE(Journal(directory.path()).open().value().files.empty());
+}
+
+TEST(Journal, ATornTailCostsOnlyItself) {
+  const TestDirectory directory;
+  {
+    Journal journal(directory.path());
+    ASSERT_TRUE(journal.open());
+    ASSERT_TRUE(journal.append(std::vector{id(1)}, kNow));
+    ASSERT_TRUE(journal.append(std::vector{id(2)}, kNow));
+  }
+  const std::filesystem::path file = directory.path() / "1.ids";
+  std::filesystem::resize_file(file, std::filesystem::file_size(file) - 3);
+  EXPECT_EQ(Journal(directory.path()).open().value().ids, std::vector{id(1)});
+}
+
+TEST(Journal, AfterACleanStopNothingIsLeftToCompareButOnce) {
+  const TestDirectory directory;
+  {
+    Journal journal(directory.path());
+    ASSERT_TRUE(journal.open());
+    ASSERT_TRUE(journal.append(std::vector{id(1)}, kNow));
+    ASSERT_TRUE(journal.mark_clean());
+  }
+  Journal journal(directory.path());
+  const Journal::Left left = journal.open().value();
+  EXPECT_TRUE(left.ids.empty());
+  EXPECT_EQ(left.files.size(), 1U);
+  EXPECT_EQ(Journal(directory.path()).open().value().ids.size(), 1U);  // died before forget()
+}
+
+TEST(Journal, AFileIsFullAfterTenMinutesAndGoesWhenItsLogIsFlushed) {
+  const TestDirectory directory;
+  Journal journal(directory.path());
+  ASSERT_TRUE(journal.open());
+  ASSERT_TRUE(journal.append(std::vector{id(1)}, kNow));
+  EXPECT_FALSE(journal.full(kNow + std::chrono::minutes(9)));
+  EXPECT_TRUE(journal.full(kNow + std::chrono::minutes(10)));
+  journal.close_file(7);
+  ASSERT_TRUE(journal.append(std::vector{id(2)}, kNow + std::chrono::minutes(10)));
+  ASSERT_TRUE(journal.drop_flushed(7));
+  EXPECT_EQ(journal.ids().value().size(), 2U);
+  ASSERT_TRUE(journal.drop_flushed(8));
+  EXPECT_EQ(journal.ids().value(), std::vector{id(2)});
+  EXPECT_FALSE(journal.has_closed_files());
+}
+
+TEST(Journal, AFileIsFullAtFourMebibytes) {
+  const TestDirectory directory;
+  Journal journal(directory.path());
+  ASSERT_TRUE(journal.open());
+  ASSERT_TRUE(journal.append(std::vector<MessageId>(420'000), kNow));
+  EXPECT_TRUE(journal.full(kNow));
+}
+
+}  // namespace
+}  // namespace mail
