@@ -13,6 +13,7 @@ import argparse
 import concurrent.futures
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -139,13 +140,16 @@ def run_case(folder, module, case, tree, limit):
     """All tests of one class in a process of their own."""
     command = [sys.executable, __file__, "case", str(folder), module, case, "--tree", tree]
     begin = time.monotonic()
+    process = subprocess.Popen(command, env=environment(tree), text=True, errors="replace",
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, start_new_session=True)
     try:
-        done = subprocess.run(command, env=environment(tree), capture_output=True, text=True,
-                              errors="replace", timeout=limit, stdin=subprocess.DEVNULL)
-        output, status = done.stdout, done.returncode
-        rest = done.stderr
-    except subprocess.TimeoutExpired as late:
-        output, status, rest = (late.stdout or b"").decode(errors="replace"), -1, f"over {limit} s"
+        output, rest = process.communicate(timeout=limit)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)  # its daemons too
+        output, rest = process.communicate()
+        rest = f"over {limit} s\n{rest}"
+    status = process.returncode
     rows = [tuple(json.loads(line[2:])) for line in output.splitlines() if line.startswith("@@")]
     notes = "\n".join(line for line in output.splitlines() if not line.startswith("@@"))
     if notes:

@@ -84,7 +84,7 @@ def check_graph(graph):
 
 
 def check_includes(path, folder, text, may_include, graph):
-    is_test = path.name.endswith("_test.cc") or bool(re.search(r"conformance|_suite\.h$|^test_", path.name))
+    is_test = bool(re.search(r"_test\.cc$|_test_|^test_|_suite\.h$|conformance", path.name))
     for number, line in enumerate(text.splitlines(), 1):
         match = re.match(r'\s*#\s*include\s*(["<])([^">]+)[">]', line)
         if not match:

@@ -20,12 +20,14 @@ enum class Level : std::uint8_t { debug, info, warning, error };
 struct Field {
   std::string_view name;
   std::string value;
+  bool is_number = false;  // the sink may print it bare
 
   Field(std::string_view field_name, std::string_view text) : name(field_name), value(text) {}
   Field(std::string_view field_name, const char* text) : name(field_name), value(text) {}
   Field(std::string_view field_name, std::string text) : name(field_name), value(std::move(text)) {}
   template <std::integral Number>
-  Field(std::string_view field_name, Number number) : name(field_name), value(concat(number)) {}
+  Field(std::string_view field_name, Number number)
+      : name(field_name), value(concat(number)), is_number(true) {}
 };
 
 class Sink {

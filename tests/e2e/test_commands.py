@@ -1,6 +1,5 @@
 """The command line: what it prints, what it refuses and with which exit status (sysexits.h)."""
 import json
-import os
 import signal
 import socket
 import stat
@@ -227,7 +226,7 @@ class WithoutADaemon(unittest.TestCase):
 
     def test_ctrl_c_ends_in_order_too(self):
         self.daemon.start()
-        os.kill(self.daemon.process.pid, signal.SIGINT)
+        self.daemon.signal(signal.SIGINT)
         self.assertEqual(0, self.daemon._ended())
 
     def test_two_daemons_do_not_share_a_state(self):

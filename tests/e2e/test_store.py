@@ -158,7 +158,7 @@ class Reload(unittest.TestCase):
 
     def reload(self, event):
         since = len(self.daemon.log)
-        self.daemon.process.send_signal(signal.SIGHUP)
+        self.daemon.signal(signal.SIGHUP)
         return self.daemon.wait_for(event, since)
 
     def relay_is_open(self):

@@ -167,20 +167,38 @@ class Daemon:
         """SIGTERM, and it must end in order; returns the exit status."""
         if self.process is None:
             return None
-        self.process.send_signal(signal.SIGTERM)
+        if self.process.poll() is not None:
+            status = self._ended()
+            tail = "\n".join(self.raw_log[-15:])
+            raise AssertionError(f"the daemon ended by itself, with status {status}\n{tail}")
+        self.signal(signal.SIGTERM)
         return self._ended()
 
     def kill(self):
         if self.process is not None:
-            self.process.kill()
+            self.signal(signal.SIGKILL)
             self._ended()
+
+    def signal(self, number):
+        """To the daemon itself, also where a wrapper such as strace started it."""
+        pid = self.process.pid
+        if self.wrapper:
+            try:
+                children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+                pid = int(children[0]) if children else pid
+            except OSError:
+                pass
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            pass
 
     def _ended(self):
         try:
             status = self.process.wait(DEADLINE)
         except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+            self.signal(signal.SIGKILL)
+            self.process.wait(DEADLINE)
             raise AssertionError("the daemon did not end within its deadline after SIGTERM")
         finally:
             self._reader.join(DEADLINE)

@@ -2,7 +2,8 @@
 // A recipient's state is that of its last event, so that
 //   accepted = delivered + bounced + expired + discarded + quarantined + held + queued
 // can be recomputed from events alone (security.md 17): `received` names the recipients as given,
-// `expanded` replaces one of them by its members, and one without a later event is queued.
+// each `expanded` replaces one occurrence of its recipient by its new members (perhaps none: all of
+// them have the message already), and a recipient without a later event is queued.
 #pragma once
 
 #include <cstdint>

@@ -36,7 +36,11 @@ class World {
       if (key == "full@yahoo.test") return RecipientVerdict::mailbox_full;
       const bool known = key == "jerry@yahoo.test" || key == "team@yahoo.test" ||
                          key == "tom@gmail.test" || key.starts_with("jerry+");
-      return known ? RecipientVerdict::accept : RecipientVerdict::unknown_user;
+      if (known) return RecipientVerdict::accept;
+      // a form that hides another hop (security.md §3): % ! or a quoted @
+      return local.find_first_of("%!@\"") != std::string_view::npos
+                 ? RecipientVerdict::relay_denied
+                 : RecipientVerdict::unknown_user;
     }
     const bool trusted =
         !client.login.empty() || (listener.role == Role::relay && client.peer.may_relay);

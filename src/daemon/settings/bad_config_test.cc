@@ -57,7 +57,7 @@ std::string name_of(const testing::TestParamInfo<std::string>& info) {
 
 INSTANTIATE_TEST_SUITE_P(Cases, BadConfig, testing::ValuesIn(cases()), name_of);
 
-TEST(BadConfigs, AreMany) { EXPECT_GE(cases().size(), 99u); }
+TEST(BadConfigs, AreMany) { EXPECT_GE(cases().size(), 98u); }
 
 }  // namespace
 }  // namespace mail

@@ -56,7 +56,6 @@ struct ConfigDraft {
   SectionDraft<TlsFiles> tls;
   SectionDraft<RelaySettings> relay;
   SectionDraft<LimitSettings> limits;
-  SectionDraft<HistorySettings> history;
   SectionDraft<LogSettings> log;
   std::map<std::string, Route> routes;
 };

@@ -209,7 +209,6 @@ void read_root(const toml::Table& root, ConfigDraft& draft, Findings& findings) 
   read_single(root, kTlsSection, true, draft.tls, findings);
   read_single(root, kRelaySection, false, draft.relay, findings);
   read_single(root, kLimitSection, false, draft.limits, findings);
-  read_single(root, kHistorySection, false, draft.history, findings);
   read_single(root, kLogSection, false, draft.log, findings);
   read_routes(root, draft, findings);
 }
@@ -224,7 +223,6 @@ std::shared_ptr<const Settings> settings_from(ConfigDraft draft) {
   settings->tls = std::move(draft.tls.values);
   settings->relay = std::move(draft.relay.values);
   settings->limits = draft.limits.values;
-  settings->history = draft.history.values;
   settings->log = draft.log.values;
   settings->routes = std::make_shared<const Routes>(
       std::unordered_map<std::string, Route>(draft.routes.begin(), draft.routes.end()));

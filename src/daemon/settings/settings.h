@@ -35,10 +35,6 @@ struct LimitSettings {
   std::uint32_t message_rate = 0;     // per minute
 };
 
-struct HistorySettings {
-  std::chrono::seconds keep{};
-};
-
 struct LogSettings {
   log::Level level = log::Level::info;
 };
@@ -50,7 +46,6 @@ struct Settings {
   TlsFiles tls;
   RelaySettings relay;
   LimitSettings limits;
-  HistorySettings history;
   LogSettings log;
   std::shared_ptr<const Routes> routes = std::make_shared<const Routes>();
   std::map<std::string, Route> route_rows;  // the same, to be shown

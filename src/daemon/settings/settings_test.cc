@@ -40,7 +40,6 @@ TEST(Settings, WhatIsNotWrittenHasItsDefault) {
   EXPECT_EQ(settings->limits.connections_per_client, 50u);
   EXPECT_EQ(settings->limits.connection_rate, 60u);
   EXPECT_EQ(settings->limits.message_rate, 300u);
-  EXPECT_EQ(settings->history.keep, seconds(45 * 86'400));
   EXPECT_EQ(settings->log.level, log::Level::info);
   ASSERT_EQ(settings->listeners.size(), 1u);
   EXPECT_EQ(settings->listeners[0]->hostname, "mx.example.org");
@@ -93,8 +92,6 @@ max_connections = 200
 connections_per_client = 10
 connection_rate = 5
 message_rate = 7
-[history]
-keep = "90d"
 [log]
 level = "debug"
 )";
@@ -126,7 +123,6 @@ TEST(Settings, EveryValueArrivesWhereItBelongs) {
   EXPECT_EQ(settings->limits.connections_per_client, 10u);
   EXPECT_EQ(settings->limits.connection_rate, 5u);
   EXPECT_EQ(settings->limits.message_rate, 7u);
-  EXPECT_EQ(settings->history.keep, seconds(90 * 86'400));
   EXPECT_EQ(settings->log.level, log::Level::debug);
 }
 

@@ -188,15 +188,6 @@ inline constexpr auto kLimitSettings = std::to_array<Setting<LimitSettings>>({
      "Messages a minute from one address (IPv6: one /64) before login."},
 });
 
-inline constexpr auto kHistorySettings = std::to_array<Setting<HistorySettings>>({
-    {"keep",
-     &HistorySettings::keep,
-     "45d",
-     {86'400, 3650ULL * 86'400},
-     Reload::live,
-     "How long the events of a message are kept after its last one."},
-});
-
 inline constexpr auto kLogSettings = std::to_array<Setting<LogSettings>>({
     {"level",
      &LogSettings::level,
@@ -218,8 +209,6 @@ inline constexpr Section<RelaySettings> kRelaySection{"relay", &Settings::relay,
 inline constexpr Section<LimitSettings> kLimitSection{
     "limits", &Settings::limits, kLimitSettings,
     "What one client, and all together, may take. 0 never means unlimited."};
-inline constexpr Section<HistorySettings> kHistorySection{
-    "history", &Settings::history, kHistorySettings, "What is remembered of mail that is gone."};
 inline constexpr Section<LogSettings> kLogSection{"log", &Settings::log, kLogSettings,
                                                   "The operator log, written to standard error."};
 
@@ -237,7 +226,6 @@ void each_section(Visit&& visit) {
   visit(kTlsSection);
   visit(kRelaySection);
   visit(kLimitSection);
-  visit(kHistorySection);
   visit(kLogSection);
 }
 
@@ -249,7 +237,7 @@ inline constexpr auto kLaterKeys = std::to_array<std::string_view>({
     "http",
     "listener.mode",
     "routes.from",
-    "history.subjects",
+    "history",
 });
 
 // "listener.role"; "hostname" for the global ones.

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <boost/json/basic_parser_impl.hpp>
+#include <charconv>
 #include <cmath>
 
 #include "base/text.h"
@@ -95,12 +96,22 @@ class Builder {
     collect(part);
     return add(Value(std::exchange(text_, {})));
   }
-  bool on_number_part(bj::string_view, bj::error_code&) { return true; }
-  bool on_int64(std::int64_t number, bj::string_view, bj::error_code&) { return add(number); }
+  bool on_number_part(bj::string_view part, bj::error_code&) { return collect(part); }
+  bool on_int64(std::int64_t number, bj::string_view, bj::error_code&) {
+    text_.clear();
+    return add(number);
+  }
   bool on_uint64(std::uint64_t number, bj::string_view, bj::error_code&) {
+    text_.clear();
     return add(static_cast<double>(number));  // only what no int64 holds comes this way
   }
-  bool on_double(double number, bj::string_view, bj::error_code&) { return add(number); }
+  // Boost.JSON 1.81 rounds reals inexactly: what was written would be read as its neighbour.
+  bool on_double(double number, bj::string_view part, bj::error_code&) {
+    collect(part);
+    const std::string digits = std::exchange(text_, {});
+    std::from_chars(digits.data(), digits.data() + digits.size(), number);
+    return add(number);  // as Boost read it where it is out of range
+  }
   bool on_bool(bool flag, bj::error_code&) { return add(flag); }
   bool on_null(bj::error_code&) { return add({}); }
   bool on_comment_part(bj::string_view, bj::error_code&) { return true; }
@@ -215,7 +226,9 @@ void append_double(std::string& out, double number) {
   }
   std::array<char, 32> digits{};
   const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
-  out.append(digits.data(), end);
+  const std::string_view text(digits.data(), end);
+  out += text;
+  if (text.find_first_of(".e") == std::string_view::npos) out += ".0";  // a real stays one
 }
 
 }  // namespace

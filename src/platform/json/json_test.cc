@@ -60,5 +60,15 @@ TEST(Json, NumbersOutOfRangeBecomeReal) {
   EXPECT_EQ(*(*value->array())[1].real(), 1000.0);
 }
 
+TEST(Json, RealsAreReadExactly) {
+  for (const double number : {0.1, 1e-7, -0.0, 5.0, 5e-324, 1.7976931348623157e308,
+                              1844674407370955161616.0, -2.2250738585072011e-308}) {
+    const Result<Value> value = parse(to_string(Value(number)));
+    ASSERT_TRUE(value);
+    ASSERT_NE(value->real(), nullptr);
+    EXPECT_EQ(*value->real(), number);
+  }
+}
+
 }  // namespace
 }  // namespace mail::json

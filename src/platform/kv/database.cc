@@ -244,6 +244,16 @@ Result<void> Database::flush() {
   return {};
 }
 
+Result<void> Database::start_flush() {
+  rocksdb::FlushOptions options;
+  options.wait = false;
+  options.allow_write_stall = true;  // else it waits for room before it begins
+  const rocksdb::Status status =
+      impl_->db->Flush(options, {impl_->families.begin(), impl_->families.end()});
+  if (!status.ok()) return error_of(status, "flushing");
+  return {};
+}
+
 Result<std::uint64_t> Database::oldest_wal() const {
   rocksdb::VectorLogPtr files;
   const rocksdb::Status status = impl_->db->GetSortedWalFiles(files);

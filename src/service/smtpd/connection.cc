@@ -55,8 +55,7 @@ Task<void> Connection::run() {
     } else if (!drained_) {
       read_now();
     } else {
-      rest_ = {};  // idle: owns no buffer
-      input_ = {};
+      forget_input();
       if (std::exchange(waited_, false)) session_.consume({}, now());
       if (auto ready = co_await stream_.readable(session_.deadline()); !ready) {
         on_wait_failed(ready.error());
@@ -113,6 +112,12 @@ void Connection::keep_input() {
   }
   rest_.assign(input_);
   input_ = rest_;
+}
+
+// An idle session owns no buffer. (libstdc++ keeps it when an empty string is assigned.)
+void Connection::forget_input() {
+  input_ = {};
+  std::string().swap(rest_);
 }
 
 void Connection::read_now() {

@@ -35,6 +35,7 @@ class Connection {
   Task<Result<void>> start_tls();
   void take_input();
   void keep_input();
+  void forget_input();
   void read_now();
   Task<void> hang_up();
   void on_wait_failed(const Error& error);

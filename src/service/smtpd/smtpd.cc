@@ -77,8 +77,6 @@ Result<void> SmtpServer::apply(std::vector<ServedListener> listeners) {
     door->listener->start([this, door = door.get()](std::size_t thread, net::Stream stream) {
       sites_[thread]->take(std::move(stream), door->current());
     });
-    log::info("smtpd.listening", {{"address", door->listener->address().text()},
-                                  {"role", smtp::to_string(door->current()->listener->role)}});
   }
   for (const auto& door : before) {
     if (door != nullptr) door->listener->stop();

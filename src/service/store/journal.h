@@ -43,7 +43,7 @@ class Journal {
   void close_file(std::uint64_t newest_wal);
   Result<void> append(std::span<const MessageId> ids, MonoTime now);
   Result<void> sync();  // if anything was appended since
-  bool has_closed_files() const { return !closed_.empty(); }
+  std::size_t closed_files() const { return closed_.size(); }
   Result<void> drop_flushed(std::uint64_t oldest_wal);
   Result<void> mark_clean();  // at an orderly stop
 

@@ -67,7 +67,7 @@ TEST(Journal, AFileIsFullAfterTenMinutesAndGoesWhenItsLogIsFlushed) {
   EXPECT_EQ(journal.ids().value().size(), 2U);
   ASSERT_TRUE(journal.drop_flushed(8));
   EXPECT_EQ(journal.ids().value(), std::vector{id(2)});
-  EXPECT_FALSE(journal.has_closed_files());
+  EXPECT_EQ(journal.closed_files(), 0U);
 }
 
 TEST(Journal, AFileIsFullAtFourMebibytes) {

@@ -63,7 +63,8 @@ Task<Result<void>> ModelMailStore::commit(std::span<Draft> drafts) {
 
 Result<void> ModelMailStore::commit_all(std::span<Draft> drafts) {
   if (!healthy_) return fail(Errc::store_unhealthy, "the store is closed");
-  if (next_failure_) return fail(*std::exchange(next_failure_, std::nullopt), "as the test asked");
+  const std::optional<Errc> failure = std::exchange(next_failure_, std::nullopt);
+  if (failure) return fail(*failure, "as the test asked");
   for (const Draft& draft : drafts) {
     MAIL_TRY(validate(draft));
     const auto staged = staged_.find(draft.id);

@@ -7,6 +7,9 @@
 #include "service/store/keys.h"
 
 namespace mail {
+namespace {
+constexpr std::size_t kMaxClosedJournals = 12;  // two hours of them
+}  // namespace
 
 StoreEngine::StoreEngine(const std::filesystem::path& state_dir, const Clock& clock,
                          RocksOptions options)
@@ -74,20 +77,24 @@ void StoreEngine::publish() {
 
 bool StoreEngine::tick() {
   look_at_space();
-  if (const Result<void> synced = journal_.sync(); !synced) {
-    log::warning("store.journal", {{"why", describe(synced.error())}});
-  }
-  if (journal_.has_closed_files()) {
-    const Result<std::uint64_t> oldest = db_->oldest_wal();
-    const Result<void> dropped = oldest ? journal_.drop_flushed(*oldest) : Result<void>{};
-    if (!dropped) log::warning("store.journal", {{"why", describe(dropped.error())}});
-  }
+  look_after_journal();
   const std::uint64_t wanted = ids_.wanted();
   if (wanted == 0) return true;
   const Result<void> reserved = reserve_ids(wanted);
   if (reserved) return true;
   fail_group({}, reserved.error());
   return false;
+}
+
+void StoreEngine::look_after_journal() {
+  Result<void> done = journal_.sync();
+  if (done && journal_.closed_files() > 0) {
+    const Result<std::uint64_t> oldest = db_->oldest_wal();
+    if (oldest) done = journal_.drop_flushed(*oldest);
+  }
+  // A store with little traffic would not fill a memtable for weeks and keep all its journal.
+  if (done && journal_.closed_files() > kMaxClosedJournals) done = db_->start_flush();
+  if (!done) log::warning("store.journal", {{"why", describe(done.error())}});
 }
 
 Result<void> StoreEngine::reserve_ids(std::uint64_t up_to) {

@@ -70,6 +70,7 @@ class StoreEngine final : public GroupWriter {
   Result<void> name_missing(std::span<const MessageId> sorted);
   void write_journal(std::span<const MessageId> ids);
   void look_at_space();
+  void look_after_journal();
   void publish();
   void fail_group(std::span<Change* const> group, const Error& error);
 
@@ -86,7 +87,7 @@ class StoreEngine final : public GroupWriter {
   std::atomic<bool> open_ = false;
   // Made anew with the database; the committer's.
   std::unique_ptr<kv::Batch> batch_;
-  std::optional<StoreState> state_;
+  std::unique_ptr<StoreState> state_;
   std::vector<MessageId> missing_;
   std::atomic<std::uint64_t> groups_ = 0;
 

@@ -91,7 +91,8 @@ Result<void> StoreEngine::salvage() {
 
 Result<void> StoreEngine::load() {
   std::vector<DamagedRow> damaged;
-  MAIL_TRY(state_, StoreState::load(*db_, damaged));
+  MAIL_TRY(StoreState loaded, StoreState::load(*db_, damaged));
+  state_ = std::make_unique<StoreState>(std::move(loaded));
   batch_->clear();
   for (const DamagedRow& row : damaged) set_aside(*db_, *batch_, row);
   MAIL_TRY(remove_left_chunks());
