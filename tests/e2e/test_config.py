@@ -59,6 +59,21 @@ class Mistakes(unittest.TestCase):
         self.assertEqual(first, self.daemon.ctl("config", "dump"))
         self.assertIn("max_message_size", self.daemon.ctl("config", "dump", "--defaults"))
 
+    def test_dump_and_explain_for_programs(self):
+        self.daemon.write_config()
+        dump = self.daemon.json("config", "dump")
+        self.assertEqual("mx.yahoo.test", dump["hostname"])
+        self.assertEqual([role for role, _ in self.daemon.listeners], [l["role"] for l in dump["listener"]])
+        self.assertEqual(1000, dump["listener"][0]["max_recipients"])
+        defaults = self.daemon.json("config", "dump", "--defaults")
+        self.assertNotIn("hostname", defaults)
+        self.assertEqual(50, defaults["limits"]["connections_per_client"])
+        [row] = self.daemon.json("config", "explain", "listener.role")
+        self.assertEqual(("listener.role", True, None), (row["key"], row["required"], row["default"]))
+        keys = [row["key"] for row in self.daemon.json("config", "explain")]
+        self.assertEqual(len(keys), len(set(keys)))
+        self.assertIn("routes.DOMAIN", keys)
+
     def test_explain(self):
         said = self.daemon.run("config", "explain", "listener.role", config=False)
         self.assertEqual(0, said.returncode, said.stderr)

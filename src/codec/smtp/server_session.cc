@@ -130,8 +130,8 @@ void ServerSession::end_transaction() {
   if (staged_ && waiting_ != Waiting::commit) act(DropBody{});
   staged_ = false;
   transaction_ = {};
-  content_ = {};  // frees it: an idle session holds no body
-  chunk_ = {};
+  std::string().swap(content_);  // frees it: an idle session holds no body
+  std::string().swap(chunk_);
   trace_size_ = 0;
   content_size_ = 0;
   wire_size_ = 0;

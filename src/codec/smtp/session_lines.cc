@@ -23,7 +23,7 @@ std::size_t ServerSession::line_limit(std::string_view more) const {
 void ServerSession::forget_line() {
   if (line_.empty()) return;
   if (phase_ == Phase::login || istarts_with(line_, "AUTH")) sasl::wipe(line_);
-  line_ = {};  // frees it: an idle session owns no buffer
+  std::string().swap(line_);  // frees it: an idle session owns no buffer
 }
 
 // Takes at most one line. RFC 5321 §2.3.8: only CRLF ends it; a bare LF is a control byte.

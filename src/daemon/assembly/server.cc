@@ -1,5 +1,6 @@
 #include "daemon/assembly/server.h"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +13,8 @@ namespace {
 
 constexpr std::size_t kMaxWaitingHashes = 256;  // beyond that logins are answered 454 4.7.0
 constexpr Milliseconds kStopGrace{3000};
+constexpr std::uint32_t kOwnFiles = 256;  // of the stores, listeners, commands
+constexpr std::uint32_t kMaxFiles = 1U << 30;
 
 std::size_t cores() { return std::max(1U, std::thread::hardware_concurrency()); }
 
@@ -43,9 +46,17 @@ Result<std::shared_ptr<const tls::ServerContext>> load_tls(const Settings& setti
                      ") must be PEM files that belong together"));
 }
 
+// A store that can not open its next file would close: it comes before one more connection.
+std::uint32_t connections_possible() {
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur > kMaxFiles) return kMaxFiles;
+  const auto limit = static_cast<std::uint32_t>(files.rlim_cur);
+  return std::max(limit / 4, limit - std::min(limit, kOwnFiles));
+}
+
 SmtpLimits smtp_limits(const LimitSettings& limits) {
   SmtpLimits out;
-  out.max_connections = limits.max_connections;
+  out.max_connections = std::min(limits.max_connections, connections_possible());
   out.connections_per_client = limits.connections_per_client;
   out.connections_per_minute = limits.connection_rate;
   out.messages_per_minute = limits.message_rate;

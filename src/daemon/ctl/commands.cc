@@ -46,7 +46,7 @@ const std::vector<Row>& server_rows() {
         "explain",
         {{"KEY", Count::optional}},
         {},
-        false,
+        true,
         Needs::nothing,
         "Says what a setting does, what it may be and when a change takes effect; without KEY, of "
         "all."}},
@@ -54,7 +54,7 @@ const std::vector<Row>& server_rows() {
         "dump",
         {},
         {{"--defaults", Takes::flag, "", "The defaults, whatever the file says."}},
-        false,
+        true,
         Needs::config,
         "Prints the settings in force, as a configuration file."}},
       {{"store",

@@ -12,7 +12,7 @@
 namespace mail::ctl {
 namespace {
 
-constexpr std::size_t kMaxConnections = 64;
+constexpr std::size_t kMaxConnections = 512;
 constexpr std::chrono::seconds kRequestTime{10};
 constexpr std::chrono::minutes kWriteTime{10};  // somebody may read page by page
 

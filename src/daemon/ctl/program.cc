@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "daemon/assembly/status.h"
 #include "daemon/ctl/commands.h"
+#include "daemon/ctl/config_json.h"
 #include "daemon/ctl/control_client.h"
 #include "daemon/ctl/control_server.h"
 #include "daemon/ctl/send_command.h"
@@ -82,6 +83,11 @@ Refusal not_running(const std::string& config, const std::filesystem::path& sock
             concat("The control socket ", socket.string(), " is not ours to use (", error.detail,
                    "). Run this command as root or as the user the daemon runs as.")};
   }
+  if (error.code == Errc::overloaded || error.code == Errc::closed) {
+    return {Exit::try_later,
+            concat("Mailwright did not answer to the end at ", socket.string(), " (", error.detail,
+                   "): it stops, or is given too many commands at once. Try again.")};
+  }
   return {Exit::unavailable,
           concat("Mailwright does not run: nobody answers at ", socket.string(), " (", error.detail,
                  "). Start it with `mailwright serve --config ", config, "`.")};
@@ -97,7 +103,7 @@ Answer run_command(const cli::Invocation& invocation, const Settings& settings,
   password::wipe(request.secret);
   if (answer) return *answer;
   const Errc why = answer.error().code;
-  const bool absent = why == Errc::not_found || why == Errc::unavailable || why == Errc::closed;
+  const bool absent = why == Errc::not_found || why == Errc::unavailable;
   if (absent && invocation.command->needs == cli::Needs::store) {
     return run_on_state(settings, request, write_out, clock);
   }
@@ -107,11 +113,17 @@ Answer run_command(const cli::Invocation& invocation, const Settings& settings,
 int run_config(const cli::Invocation& invocation, const std::string& config) {
   const std::string_view verb = invocation.command->verb;
   if (verb == "check") return finish(config_check(config));
-  if (verb == "explain") return finish(config_explain(invocation.text("KEY")));
-  if (invocation.has("--defaults")) return finish(CommandText{0, config_dump_defaults()});
+  const bool json = invocation.json;
+  if (verb == "explain") {
+    const std::string key = invocation.text("KEY");
+    return finish(json ? explain_json(key) : config_explain(key));
+  }
+  if (invocation.has("--defaults")) {
+    return finish(CommandText{0, json ? json_of(default_tree()) : config_dump_defaults()});
+  }
   const auto settings = read_settings(config);
   if (!settings) return finish(std::unexpected(settings.error()));
-  return finish(CommandText{0, config_dump(**settings)});
+  return finish(CommandText{0, json ? json_of(config_tree(**settings)) : config_dump(**settings)});
 }
 
 }  // namespace

@@ -70,7 +70,8 @@ Refusal listen_refusal(const std::string& config, const Settings& settings, cons
   } else if (error.code == Errc::not_allowed) {
     remedy = ". Start as root, or choose a port above 1023.";
   }
-  return {exit_of(error.code),
+  // An address this machine has not is a mistake in the file.
+  return {error.code == Errc::not_found ? Exit::config : exit_of(error.code),
           concat(place_of(config, address), ": listener.address: ", error.detail, remedy)};
 }
 

@@ -156,6 +156,8 @@ std::vector<SettingInfo> all_settings() {
   return infos;
 }
 
+std::string_view routes_help() { return kRoutesHelp; }
+
 CommandText config_check(const std::string& path) {
   const auto settings = load_settings(path);
   if (!settings) return {kExitConfig, to_string(settings.error())};

@@ -44,6 +44,7 @@ struct SettingInfo {
   std::string effective_only;  // "on a listener with role = ..."; empty: always
 };
 std::vector<SettingInfo> all_settings();
+std::string_view routes_help();  // of [routes], whose keys are data and no rows
 
 // docs/configuration.md; a test compares the file with it.
 std::string configuration_markdown();

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <shared_mutex>
 
 #include "base/log.h"
 #include "base/text.h"
@@ -13,6 +14,18 @@ namespace {
 
 constexpr int kAcceptsAtOnce = 64;  // then the connections that are there get their turn
 constexpr auto kBackOff = std::chrono::milliseconds(100);
+
+// Held shared to accept, alone to give up a reserve: otherwise the acceptor of another thread would
+// serve a client with the descriptor meant for saying no, and nothing would be left to say it with.
+std::shared_mutex& descriptors_mutex() {
+  static std::shared_mutex mutex;
+  return mutex;
+}
+
+Fd accept_one(int listening, SocketAddress* peer) {
+  const std::shared_lock lock(descriptors_mutex());
+  return Fd(::accept4(listening, peer->get(), &peer->size, SOCK_NONBLOCK | SOCK_CLOEXEC));
+}
 
 bool out_of_resources(int number) {
   return number == EMFILE || number == ENFILE || number == ENOBUFS || number == ENOMEM;
@@ -60,7 +73,7 @@ void Acceptor::wait() {
 void Acceptor::accept_waiting() {
   for (int i = 0; i < kAcceptsAtOnce && descriptor_.is_open(); ++i) {
     SocketAddress peer;
-    Fd fd(::accept4(fd_, peer.get(), &peer.size, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    Fd fd = accept_one(fd_, &peer);
     if (!fd) {
       if (errno == EAGAIN) break;
       if (out_of_resources(errno)) return refuse_waiting();
@@ -78,6 +91,7 @@ void Acceptor::accept_waiting() {
 
 void Acceptor::refuse_waiting() {
   log::warning("net.no_descriptors", {{"remedy", "raise LimitNOFILE or lower max_connections"}});
+  const std::unique_lock lock(descriptors_mutex());
   for (int i = 0; i < kAcceptsAtOnce; ++i) {
     reserve_ = Fd();  // lets one connection in
     const Fd fd(::accept4(fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));

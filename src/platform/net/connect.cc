@@ -12,15 +12,17 @@ namespace mail::net {
 namespace {
 
 std::unexpected<Error> cannot_connect(const std::string& where, int number) {
-  return fail(number == ENOENT ? Errc::not_found : Errc::unavailable,
-              concat("cannot connect to ", where, ": ", errno_text(number)));
+  // A Unix socket with a full backlog says EAGAIN, and nothing would tell when it has room.
+  const Errc code = number == ENOENT   ? Errc::not_found
+                    : number == EAGAIN ? Errc::overloaded
+                                       : Errc::unavailable;
+  return fail(code, concat("cannot connect to ", where, ": ", errno_text(number)));
 }
 
 Task<Result<Stream>> connect_socket(IoThread& thread, Fd fd, const sockaddr* name, socklen_t size,
                                     Address peer, std::string where, MonoTime deadline) {
   const int socket = fd.get();
   const int started = ::connect(socket, name, size) == 0 ? 0 : errno;
-  // A Unix socket with a full backlog says EAGAIN, and nothing would tell when it has room.
   if (started != 0 && started != EINPROGRESS) co_return cannot_connect(where, started);
   MAIL_CO_TRY(Stream stream, make_stream(thread.loop(), fd.release(), std::move(peer)));
   if (started == 0) co_return stream;

@@ -1,5 +1,6 @@
 // Connections made by us. The stream lives on `thread`; call there.
-// Errors: closed or unavailable (refused, unreachable), deadline_exceeded, io_error, as sentences.
+// Errors: closed or unavailable (refused, unreachable), overloaded (a full Unix backlog),
+// deadline_exceeded, io_error, as sentences.
 #pragma once
 
 #include <filesystem>

@@ -13,6 +13,8 @@
 namespace mail::net {
 namespace {
 
+constexpr int kUnixBacklog = 1024;  // a full one turns clients away
+
 std::unexpected<Error> cannot_listen(const std::string& where, int number) {
   switch (number) {
     case EADDRINUSE:
@@ -25,7 +27,8 @@ std::unexpected<Error> cannot_listen(const std::string& where, int number) {
                          ": permission denied (ports below 1024 need CAP_NET_BIND_SERVICE)"));
     case EADDRNOTAVAIL:
       return fail(Errc::not_found,
-                  concat("cannot listen on ", where, ": this machine has no such address"));
+                  concat("cannot listen on ", where, ": this machine has no such address",
+                         where.starts_with('[') ? "; perhaps IPv6 is switched off" : ""));
     case EAFNOSUPPORT:
       return fail(Errc::not_found, concat("cannot listen on ", where,
                                           ": this machine has no IPv6; use an IPv4 address"));
@@ -41,7 +44,7 @@ void set_option(int fd, int level, int name) {
 
 // SO_REUSEPORT alone would let a second server of the same user take half of the connections, so
 // the first socket binds without it, which fails when anyone listens there, and gets it afterwards.
-Result<Fd> open_tcp(const Address& address, bool first, int backlog) {
+Result<Fd> open_tcp(const Address& address, bool first, const ListenOptions& options) {
   MAIL_TRY(const SocketAddress name, to_socket_address(address));
   Fd fd(::socket(name.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) return cannot_listen(address.text(), errno);
@@ -51,7 +54,10 @@ Result<Fd> open_tcp(const Address& address, bool first, int backlog) {
   if (!first) set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT);
   if (::bind(fd.get(), name.get(), name.size) != 0) return cannot_listen(address.text(), errno);
   if (first) set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT);
-  if (::listen(fd.get(), backlog) != 0) return cannot_listen(address.text(), errno);
+  if (options.send_buffer > 0) {
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDBUF, &options.send_buffer, sizeof(int));
+  }
+  if (::listen(fd.get(), options.backlog) != 0) return cannot_listen(address.text(), errno);
   return fd;
 }
 
@@ -75,7 +81,7 @@ Result<Fd> open_unix(const std::filesystem::path& path, mode_t mode) {
   }
   if (bound != 0) return cannot_listen(path.string(), errno);
   if (::chmod(path.c_str(), mode) != 0) return cannot_listen(path.string(), errno);  // umask
-  if (::listen(fd.get(), 128) != 0) return cannot_listen(path.string(), errno);
+  if (::listen(fd.get(), kUnixBacklog) != 0) return cannot_listen(path.string(), errno);
   return fd;
 }
 
@@ -88,7 +94,7 @@ Result<std::unique_ptr<Listener>> Listener::tcp(std::span<IoThread* const> threa
   out->address_ = address;
   for (IoThread* thread : threads) {
     const bool first = out->acceptors_.empty();
-    MAIL_TRY(Fd fd, open_tcp(out->address_, first, options.backlog));
+    MAIL_TRY(Fd fd, open_tcp(out->address_, first, options));
     if (first) {
       SocketAddress chosen;
       ::getsockname(fd.get(), chosen.get(), &chosen.size);

@@ -24,6 +24,9 @@ namespace mail::net {
 
 struct ListenOptions {
   int backlog = 1024;
+  // Of accepted sockets; 0: the kernel's, which grows to megabytes behind a peer that reads
+  // nothing.
+  int send_buffer = 0;
   // Sent to whoever comes while the process has no descriptor left, before hanging up.
   std::string no_descriptor_reply;
 };

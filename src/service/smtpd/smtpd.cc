@@ -9,6 +9,11 @@
 #include "service/smtpd/site.h"
 
 namespace mail {
+namespace {
+
+constexpr int kSendBuffer = 64 << 10;  // replies a client leaves unread (security.md §3)
+
+}  // namespace
 
 struct SmtpServer::Door {
   std::string asked;  // the address as configured
@@ -42,9 +47,10 @@ Result<std::shared_ptr<SmtpServer::Door>> SmtpServer::open_door(ServedListener s
   auto door = std::make_shared<Door>();
   door->asked = listener.address;
   MAIL_TRY(door->listener,
-           net::Listener::tcp(
-               threads_, address,
-               {.backlog = 1024, .no_descriptor_reply = smtp::busy_greeting(listener.hostname)}));
+           net::Listener::tcp(threads_, address,
+                              {.backlog = 1024,
+                               .send_buffer = kSendBuffer,
+                               .no_descriptor_reply = smtp::busy_greeting(listener.hostname)}));
   door->replace(std::move(served));
   return door;
 }
