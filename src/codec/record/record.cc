@@ -34,8 +34,20 @@ Writer::Writer(std::string& out, Type type, std::uint8_t version) : out_(out), s
   u32(0);  // the length, when it is known
 }
 
-void Writer::u32(std::uint32_t value) { append_big_endian(out_, value); }
-void Writer::u64(std::uint64_t value) { append_big_endian(out_, value); }
+namespace {
+// One append instead of one per octet: records are written for every message.
+template <typename Number>
+void append_whole(std::string& out, Number value) {
+  char bytes[sizeof(Number)];
+  for (std::size_t i = sizeof(Number); i-- > 0; value = static_cast<Number>(value >> 8)) {
+    bytes[i] = static_cast<char>(value & 0xFF);
+  }
+  out.append(bytes, sizeof(Number));
+}
+}  // namespace
+
+void Writer::u32(std::uint32_t value) { append_whole(out_, value); }
+void Writer::u64(std::uint64_t value) { append_whole(out_, value); }
 
 void Writer::varint(std::uint64_t value) {
   for (; value >= 0x80; value >>= 7) u8(static_cast<std::uint8_t>(value | 0x80));
@@ -62,7 +74,7 @@ void Writer::finish() {
   for (int i = 0; i < 4; ++i) {
     out_[start_ + 2 + static_cast<std::size_t>(i)] = static_cast<char>(length >> (24 - 8 * i));
   }
-  append_big_endian(out_, crc32c(std::string_view(out_).substr(start_)));
+  u32(crc32c(std::string_view(out_).substr(start_)));
 }
 
 std::uint64_t framed_size(std::string_view head) {

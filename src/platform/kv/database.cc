@@ -1,6 +1,7 @@
 #include "platform/kv/database.h"
 
 #include <rocksdb/env.h>
+#include <rocksdb/perf_level.h>
 #include <rocksdb/utilities/checkpoint.h>
 #include <rocksdb/write_batch.h>
 
@@ -157,6 +158,22 @@ Result<void> refuse_unknown_families(const rocksdb::DBOptions& options,
   }
   return {};
 }
+
+// Where CURRENT is lost RocksDB would make a new database and remove the files of the old one.
+Result<void> refuse_lost_manifest(const std::filesystem::path& directory) {
+  std::error_code error;
+  if (std::filesystem::exists(directory / "CURRENT", error)) return {};
+  std::filesystem::directory_iterator entry(directory, error);
+  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+    const std::filesystem::path extension = entry->path().extension();
+    if (extension == ".sst" || extension == ".blob" || extension == ".log") {
+      return fail(Errc::store_corrupt,
+                  concat(directory.string(), " holds data (", entry->path().filename().string(),
+                         ") but no CURRENT file; restore it or a backup"));
+    }
+  }
+  return {};
+}
 }  // namespace
 
 Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& directory,
@@ -167,6 +184,7 @@ Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& di
     impl->env = rocksdb::NewCompositeEnv(faulty_file_system(options.faults));
     db_options.env = impl->env.get();
   }
+  MAIL_TRY(refuse_lost_manifest(directory));
   MAIL_TRY(refuse_unknown_families(db_options, directory.string()));
   const std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(options.block_cache.value);
   std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
@@ -205,6 +223,8 @@ Result<bool> Database::contains(Family family, std::string_view key) const {
 Result<void> Database::write(Batch& batch, Sync sync) {
   rocksdb::WriteOptions options;
   options.sync = sync == Sync::yes;
+  // Of the thread: else each comparison of keys is counted, and nobody reads that.
+  rocksdb::SetPerfLevel(rocksdb::PerfLevel::kDisable);
   const rocksdb::Status status = impl_->db->Write(options, &batch.impl_->batch);
   if (!status.ok()) return error_of(status, "writing");
   return {};
@@ -252,6 +272,12 @@ Result<void> Database::start_flush() {
       impl_->db->Flush(options, {impl_->families.begin(), impl_->families.end()});
   if (!status.ok()) return error_of(status, "flushing");
   return {};
+}
+
+std::uint64_t Database::unflushed() const {
+  std::uint64_t bytes = 0;
+  impl_->db->GetAggregatedIntProperty(rocksdb::DB::Properties::kCurSizeAllMemTables, &bytes);
+  return bytes;
 }
 
 Result<std::uint64_t> Database::oldest_wal() const {

@@ -121,6 +121,9 @@ class Database {
   Result<void> flush();        // memtables into files
   Result<void> start_flush();  // the same in the background
 
+  // What the next flush will write, about, before it frees the logs that hold the same.
+  std::uint64_t unflushed() const;
+
   // Numbers of write-ahead logs: what is in one below oldest_wal() is in table files.
   Result<std::uint64_t> oldest_wal() const;
   Result<std::uint64_t> newest_wal() const;

@@ -44,6 +44,20 @@ std::string keys(Cursor cursor, bool down = false) {
   return all;
 }
 
+TEST_F(KvDatabase, DataWithoutItsCurrentFileIsDamageAndNotANewDatabase) {
+  open();
+  ASSERT_TRUE(put(Family::envelope, "a", "1"));
+  ASSERT_TRUE(database_->flush());
+  database_.reset();
+  fs::rename(directory_ / "db" / "CURRENT", directory_ / "current");
+  const auto refused = Database::open(directory_ / "db", {});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::store_corrupt);
+  fs::rename(directory_ / "current", directory_ / "db" / "CURRENT");
+  open();
+  EXPECT_EQ(database_->get(Family::envelope, "a").value(), "1");
+}
+
 TEST_F(KvDatabase, OpensWithTheSettingsOfTheDesign) {
   open();
   auto settings = database_->settings();

@@ -1,6 +1,7 @@
 // The settings of design §3, each with its reason, and how they are read back.
 #include <rocksdb/cache.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/table_properties_collectors.h>
 
@@ -49,6 +50,7 @@ rocksdb::DBOptions database_options(const Options& options) {
   db.manual_wal_flush = false;
   db.enable_pipelined_write = false;
   db.unordered_write = false;
+  db.allow_concurrent_memtable_write = false;  // one thread writes nearly all
   db.wal_bytes_per_sync = 0;
   db.max_background_jobs = 2;
   db.keep_log_file_num = 4;
@@ -70,6 +72,8 @@ rocksdb::ColumnFamilyOptions family_options(Family family, const Options& option
     cf.blob_file_size = kBlobFileSize;
     cf.enable_blob_garbage_collection = false;  // it rewrote live mail: dearer than the garbage
   }
+  // Keys ascend within each kind of row: where the last one went is where the next one goes.
+  cf.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(1));
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = cache;
   if (holds_bodies(family) || family == Family::envelope) {

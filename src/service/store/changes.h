@@ -18,11 +18,12 @@ struct Group {
   kv::Batch& batch;
   StoreState& state;
   WallTime now;
+  bool storage_low = false;             // no new mail
   std::vector<MessageId> acknowledged;  // for the journal
 };
 
 // Drafts become messages, all or none. What does not depend on commit order is encoded by the
-// constructor, on the caller's thread. The drafts must outlive it.
+// constructor, on the caller's thread. Drafts and staging must outlive it.
 class DraftChange final : public Change {
  public:
   DraftChange(std::span<Draft> drafts, const Staging& staging, WallTime now);
@@ -47,7 +48,10 @@ class DraftChange final : public Change {
   void deliver(Group& group, const Draft& draft, const Prepared& prepared,
                std::uint32_t index) const;
 
+  Result<void> still_possible(const Group& group) const;
+
   std::span<Draft> drafts_;
+  const Staging& staging_;
   std::vector<Prepared> prepared_;
   std::size_t size_ = 0;
   Result<void> valid_;

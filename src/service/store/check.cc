@@ -14,7 +14,8 @@ namespace {
 
 class Checker {
  public:
-  Checker(const kv::Database& db, Damaged& damaged) : db_(db), damaged_(damaged) {}
+  Checker(const kv::Database& db, Damaged& damaged, const std::function<bool()>& closing)
+      : db_(db), damaged_(damaged), closing_(closing) {}
 
   Result<CheckReport> run() {
     MAIL_TRY(messages());
@@ -32,6 +33,11 @@ class Checker {
     return db_.contains(family, key).value_or(true);
   }
 
+  Result<void> go_on() const {
+    if (!closing_()) return {};
+    return fail(Errc::store_unhealthy, "a write failed; the store is being reopened");
+  }
+
   // The error of a row read as damaged is in `damaged_`; only others end the check.
   static Result<void> tolerate(const Error& error) {
     if (error.code == Errc::store_corrupt) return {};
@@ -41,6 +47,7 @@ class Checker {
   Result<void> messages() {
     kv::Cursor rows = db_.scan(kv::Family::envelope, "", "");
     for (; rows.valid(); rows.next()) {
+      MAIL_TRY(go_on());
       ++report_.messages;
       MessageId id;
       std::ranges::copy(rows.key(), id.bytes.begin());
@@ -79,6 +86,7 @@ class Checker {
   Result<void> orphans(kv::Family family) {
     kv::Cursor rows = db_.scan(family, "", "");
     for (; rows.valid(); rows.next()) {
+      MAIL_TRY(go_on());
       const std::string_view id = rows.key().substr(0, sizeof(MessageId::bytes));
       if (there(kv::Family::envelope, id) || there(kv::Family::staging, id)) continue;
       if (there(family, rows.key()) && !there(kv::Family::envelope, id)) {
@@ -122,6 +130,7 @@ class Checker {
     const std::string prefix = keys::entries(id);
     kv::Cursor rows = db_.scan_prefix(kv::Family::mailbox, prefix);
     for (; rows.valid(); rows.next()) {
+      MAIL_TRY(go_on());
       ++report_.entries;
       const Uid uid{read_big_endian<std::uint32_t>(rows.key().substr(prefix.size()))};
       const Result<record::MailboxEntry> found = entry(db_, id, uid, damaged_);
@@ -162,6 +171,7 @@ class Checker {
     const std::size_t damaged_before = damaged_.size();
     kv::Cursor rows = db_.scan_prefix(kv::Family::event, "s");
     for (; rows.valid(); rows.next()) {
+      MAIL_TRY(go_on());
       ++report_.events;
       const Result<record::Event> event = record::parse_event(rows.value());
       if (event) continue;
@@ -194,13 +204,15 @@ class Checker {
 
   const kv::Database& db_;
   Damaged& damaged_;
+  const std::function<bool()>& closing_;
   CheckReport report_;
 };
 
 }  // namespace
 
-Result<CheckReport> check(const kv::Database& db, Damaged& damaged) {
-  return Checker(db, damaged).run();
+Result<CheckReport> check(const kv::Database& db, Damaged& damaged,
+                          const std::function<bool()>& closing) {
+  return Checker(db, damaged, closing).run();
 }
 
 Result<Counters> recount(const kv::Database& db) {

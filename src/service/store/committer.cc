@@ -39,8 +39,14 @@ bool Committer::submit(Change& change, std::coroutine_handle<> caller, Executor*
   change.caller_ = caller;
   change.home_ = home;
   queue_.push_back(&change);
-  if (queue_.size() == 1) changed_.notify_one();
-  if (home != nullptr) return true;  // from here on `change` may be gone
+  if (home != nullptr) {
+    const bool first = queue_.size() == 1;
+    lock.unlock();  // else the thread that wakes would wait for us at once
+    // `change` may be gone, we are not: its caller goes on on this very thread, later.
+    if (first) changed_.notify_one();
+    return true;
+  }
+  changed_.notify_one();
   finished_.wait(lock, [&] { return change.done_; });
   return false;
 }
@@ -94,9 +100,12 @@ void Committer::look_after(Lock& lock) {
   lock.unlock();
   const bool well = was_broken ? writer_.recover() : writer_.tick();
   lock.lock();
-  // A failure reported while we recovered is of the closed database.
-  broken_ = !well;
-  if (!well && !was_broken) wake_ = true;  // recover at once, then once a tick
+  if (was_broken) {
+    broken_ = !well;  // a failure reported while we recovered is of the closed database
+  } else if (!well) {
+    broken_ = true;
+    wake_ = true;  // recover at once, then once a tick
+  }
 }
 
 void Committer::refuse_waiting(Lock& lock) {

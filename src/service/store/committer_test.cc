@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <semaphore>
 
 #include "base/task.h"
@@ -36,7 +37,10 @@ class StubWriter final : public GroupWriter {
     for (Change* change : group) change->result = fail(Errc::store_unhealthy, "as asked");
     return false;
   }
-  bool tick() override { return true; }
+  bool tick() override {
+    if (in_tick) std::exchange(in_tick, nullptr)();
+    return true;
+  }
   bool recover() override {
     if (hold) go.acquire();
     fails = false;
@@ -44,6 +48,7 @@ class StubWriter final : public GroupWriter {
     return true;
   }
 
+  std::function<void()> in_tick;
   std::vector<std::size_t> sizes;  // of the groups; read after they are done
   std::atomic<bool> hold = false;
   std::atomic<bool> fails = false;
@@ -152,6 +157,20 @@ TEST_F(CommitterTest, AFailureReportedFromElsewhereBringsRecovery) {
   committer_.report_failure();
   while (!committer_.healthy()) std::this_thread::yield();
   EXPECT_EQ(writer_.recoveries, 1);
+}
+
+TEST(Committer, AFailureReportedWhileItLooksAfterThingsIsNotForgotten) {
+  StubWriter writer;
+  std::atomic<Committer*> known = nullptr;
+  writer.in_tick = [&] {
+    while (known == nullptr) std::this_thread::yield();
+    known.load()->report_failure();
+  };
+  Committer committer(writer, 1000, Milliseconds(1));
+  known = &committer;
+  while (writer.recoveries == 0) std::this_thread::yield();
+  while (!committer.healthy()) std::this_thread::yield();
+  EXPECT_EQ(writer.recoveries, 1);
 }
 
 TEST_F(CommitterTest, AThreadWithoutAnExecutorWaits) {

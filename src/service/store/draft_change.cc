@@ -1,4 +1,5 @@
 // A draft becomes rows: body, envelope, events, and one row per delivery.
+#include <algorithm>
 #include <numeric>
 
 #include "base/text.h"
@@ -9,6 +10,8 @@
 
 namespace mail {
 namespace {
+
+constexpr std::size_t kUsualRow = 256;  // room for most, so that writing one allocates once
 
 // Staged chunks lie in mail_body: where a message goes is not known when they are written, and to
 // copy them later costs more than a few large short-lived bodies there.
@@ -28,7 +31,7 @@ record::BodyRef body_of(const Draft& draft, std::uint32_t references) {
 }  // namespace
 
 DraftChange::DraftChange(std::span<Draft> drafts, const Staging& staging, WallTime now)
-    : drafts_(drafts) {
+    : drafts_(drafts), staging_(staging) {
   prepared_.reserve(drafts.size());
   for (const Draft& draft : drafts) {
     Result<Prepared> prepared = prepare(draft, staging, now);
@@ -55,6 +58,7 @@ Result<DraftChange::Prepared> DraftChange::prepare(const Draft& draft, const Sta
     return fail(Errc::invalid_argument, "not all chunks were staged");
   }
   Prepared prepared;
+  const bool chunked = draft.staged_chunks > 0 || draft.content.size() > kMaxInlineBody;
   prepared.size = std::accumulate(sizes.begin(), sizes.end(), std::uint64_t{0});
   const record::Envelope envelope{.id = draft.id,
                                   .received_at = draft.received_at,
@@ -64,6 +68,7 @@ Result<DraftChange::Prepared> DraftChange::prepare(const Draft& draft, const Sta
                                   .header_size = draft.header_size,
                                   .references = references_of(draft),
                                   .body = body_of(draft, references_of(draft))};
+  prepared.envelope.reserve(kUsualRow + (chunked ? 0 : draft.content.size()));
   record::append_envelope(prepared.envelope, envelope);
   prepared.keeps_body = envelope.references > 0;
   if (const auto* body = std::get_if<record::KvBody>(&envelope.body)) {
@@ -73,13 +78,30 @@ Result<DraftChange::Prepared> DraftChange::prepare(const Draft& draft, const Sta
       prepared.chunk_sizes = chunk_sizes_row(keys::chunk(draft.id, keys::kChunkSizes), sizes);
     }
   }
-  for (const record::Event& event : all_events(draft, now)) {
-    record::append_event(prepared.events.emplace_back(), event);
-  }
+  const auto encode = [&](const record::Event& event) {
+    std::string& row = prepared.events.emplace_back();
+    row.reserve(kUsualRow);
+    record::append_event(row, event);
+  };
+  if (const auto received = missing_received(draft)) encode(*received);
+  std::ranges::for_each(draft.events, encode);
+  std::ranges::for_each(fate_events(draft, now), encode);
   return prepared;
 }
 
+// The store may have been closed and reopened since the constructor looked.
+Result<void> DraftChange::still_possible(const Group& group) const {
+  if (group.storage_low) return fail(Errc::storage_full, "free space is below the reserve");
+  for (const Draft& draft : drafts_) {
+    if (draft.staged_chunks > 0 && staging_.sizes(draft.id).size() != draft.staged_chunks) {
+      return fail(Errc::store_unhealthy, "staged chunks are gone: the store was reopened");
+    }
+  }
+  return {};
+}
+
 Result<void> DraftChange::apply(Group& group) {
+  MAIL_TRY(still_possible(group));
   for (std::size_t i = 0; i < drafts_.size(); ++i) put(group, drafts_[i], prepared_[i]);
   return {};
 }
@@ -109,6 +131,7 @@ void DraftChange::deliver(Group& group, const Draft& draft, const Prepared& prep
                           std::uint32_t index) const {
   const Delivery& delivery = draft.deliveries[index];
   std::string row;
+  row.reserve(kUsualRow);
   if (const auto* target = std::get_if<ToMailbox>(&delivery.target)) {
     record::MailboxInfo& mailbox =
         group.state.mailbox_for(target->account, target->folder, group.now);

@@ -66,12 +66,15 @@ Result<void> Journal::forget(const Left& left) {
 }
 
 bool Journal::full(MonoTime now) const {
-  return file_ && (file_->size() >= kFileSize || now - begun_ >= kFileTime);
+  return file_ && (torn_ || file_->size() >= kFileSize || now - begun_ >= kFileTime);
 }
 
-void Journal::close_file(std::uint64_t newest_wal) {
+Result<void> Journal::close_file(std::uint64_t newest_wal) {
+  Result<void> synced = sync();
   closed_.push_back({path_, newest_wal});
   file_.reset();
+  torn_ = false;
+  return synced;
 }
 
 Result<void> Journal::append(std::span<const MessageId> ids, MonoTime now) {
@@ -88,12 +91,16 @@ Result<void> Journal::append(std::span<const MessageId> ids, MonoTime now) {
   for (const MessageId& id : ids) writer.id(id);
   writer.finish();
   unsynced_ = true;
-  return file_->append(bytes);
+  Result<void> appended = file_->append(bytes);
+  torn_ = torn_ || !appended;
+  return appended;
 }
 
 Result<void> Journal::sync() {
   if (!file_ || !std::exchange(unsynced_, false)) return {};
-  return file_->sync();
+  Result<void> synced = file_->sync();
+  torn_ = torn_ || !synced;  // what a failed sync left is not synced by the next: begin anew
+  return synced;
 }
 
 Result<void> Journal::drop_flushed(std::uint64_t oldest_wal) {

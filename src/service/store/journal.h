@@ -40,7 +40,7 @@ class Journal {
   // True when a new file must begin at the next append(): its caller then says which write-ahead
   // log is the newest.
   bool full(MonoTime now) const;
-  void close_file(std::uint64_t newest_wal);
+  Result<void> close_file(std::uint64_t newest_wal);  // synced, as far as that goes
   Result<void> append(std::span<const MessageId> ids, MonoTime now);
   Result<void> sync();  // if anything was appended since
   std::size_t closed_files() const { return closed_.size(); }
@@ -61,6 +61,7 @@ class Journal {
   std::filesystem::path path_;
   MonoTime begun_{};
   bool unsynced_ = false;
+  bool torn_ = false;  // a failed write left half a record: nothing behind it would be read
   std::deque<Closed> closed_;
 };
 

@@ -1,6 +1,9 @@
 #include "service/store/journal.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <csignal>
 
 #include "service/store/test_directory.h"
 
@@ -61,13 +64,55 @@ TEST(Journal, AFileIsFullAfterTenMinutesAndGoesWhenItsLogIsFlushed) {
   ASSERT_TRUE(journal.append(std::vector{id(1)}, kNow));
   EXPECT_FALSE(journal.full(kNow + std::chrono::minutes(9)));
   EXPECT_TRUE(journal.full(kNow + std::chrono::minutes(10)));
-  journal.close_file(7);
+  ASSERT_TRUE(journal.close_file(7));
   ASSERT_TRUE(journal.append(std::vector{id(2)}, kNow + std::chrono::minutes(10)));
   ASSERT_TRUE(journal.drop_flushed(7));
   EXPECT_EQ(journal.ids().value().size(), 2U);
   ASSERT_TRUE(journal.drop_flushed(8));
   EXPECT_EQ(journal.ids().value(), std::vector{id(2)});
   EXPECT_EQ(journal.closed_files(), 0U);
+}
+
+// Limits the size of files of this process while it lives; a longer write is cut there.
+class SmallFiles {
+ public:
+  explicit SmallFiles(rlim_t bytes) {
+    before_ = std::signal(SIGXFSZ, SIG_IGN);
+    ::getrlimit(RLIMIT_FSIZE, &old_);
+    const rlimit small{bytes, old_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &small);
+  }
+  ~SmallFiles() {
+    ::setrlimit(RLIMIT_FSIZE, &old_);
+    std::signal(SIGXFSZ, before_);
+  }
+
+ private:
+  rlimit old_{};
+  void (*before_)(int) = nullptr;
+};
+
+TEST(Journal, BehindAHalfWrittenRecordANewFileBegins) {
+  const TestDirectory directory;
+  {
+    Journal journal(directory.path());
+    ASSERT_TRUE(journal.open());
+    ASSERT_TRUE(journal.append(std::vector{id(1)}, kNow));
+    const auto size = std::filesystem::file_size(directory.path() / "1.ids");
+    bool appended = true;
+    {
+      const SmallFiles full_disk(size + 5);
+      appended = journal.append(std::vector{id(2)}, kNow).has_value();
+    }
+    ASSERT_FALSE(appended);
+    EXPECT_EQ(std::filesystem::file_size(directory.path() / "1.ids"), size + 5);
+    ASSERT_TRUE(journal.full(kNow));
+    ASSERT_TRUE(journal.close_file(1));
+    EXPECT_FALSE(journal.full(kNow));
+    ASSERT_TRUE(journal.append(std::vector{id(3)}, kNow));
+    EXPECT_EQ(journal.ids().value(), (std::vector{id(1), id(3)}));
+  }
+  EXPECT_EQ(Journal(directory.path()).open().value().ids, (std::vector{id(1), id(3)}));
 }
 
 TEST(Journal, AFileIsFullAtFourMebibytes) {

@@ -69,19 +69,28 @@ bool any_local(const Draft& draft) {
   });
 }
 
-std::vector<Event> all_events(const Draft& draft, WallTime now) {
-  std::vector<Event> events;
+std::optional<Event> missing_received(const Draft& draft) {
   const bool told = std::ranges::any_of(
       draft.events, [](const Event& event) { return event.kind == EventKind::received; });
-  if (!told) {
-    events.push_back({.message = draft.id,
-                      .kind = EventKind::received,
-                      .at = draft.received_at,
-                      .recipient = "",
-                      .recipients = draft.recipients,
-                      .facts = {}});
-  }
+  if (told) return std::nullopt;
+  return Event{.message = draft.id,
+               .kind = EventKind::received,
+               .at = draft.received_at,
+               .recipient = "",
+               .recipients = draft.recipients,
+               .facts = {}};
+}
+
+std::vector<Event> all_events(const Draft& draft, WallTime now) {
+  std::vector<Event> events;
+  if (auto received = missing_received(draft)) events.push_back(std::move(*received));
   events.insert(events.end(), draft.events.begin(), draft.events.end());
+  for (Event& event : fate_events(draft, now)) events.push_back(std::move(event));
+  return events;
+}
+
+std::vector<Event> fate_events(const Draft& draft, WallTime now) {
+  std::vector<Event> events;
   for (const Delivery& delivery : draft.deliveries) {
     std::optional<Event> event = fate_event(delivery);
     if (!event) continue;

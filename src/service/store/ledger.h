@@ -31,6 +31,9 @@ bool any_local(const Draft& draft);
 // for by it, security.md 12), then one per recipient whose fate is known: delivered, held,
 // discarded.
 std::vector<record::Event> all_events(const Draft& draft, WallTime now);
+// The two parts of it that are not in the draft.
+std::optional<record::Event> missing_received(const Draft& draft);
+std::vector<record::Event> fate_events(const Draft& draft, WallTime now);
 Counters effect_of(const Draft& draft);
 
 Counters operator+(const Counters& a, const Counters& b);

@@ -56,6 +56,7 @@ Result<std::vector<record::Event>> read_events(const kv::Database& db, MessageId
                               keys::event(EventSeq{first + count}));
     for (; rows.valid(); rows.next()) {
       Result<record::Event> event = record::parse_event(rows.value());
+      if (event && event->message != id) break;  // the run's own row is damaged
       if (event) {
         events.push_back(std::move(*event));
       } else if (event.error().code == Errc::store_newer) {

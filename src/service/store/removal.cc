@@ -79,7 +79,10 @@ Result<void> AccountRemoval::apply(Group& group) {
       const Uid uid{read_big_endian<std::uint32_t>(rows.key().substr(prefix.size()))};
       remove_entry(group, *mailbox, uid, rows.value());
     }
-    MAIL_TRY(rows.status());
+    if (Result<void> read = rows.status(); !read) {
+      settle_references(group);  // of what was removed so far
+      return read;
+    }
     if (rows.valid()) break;
     remove_rows_behind(group, id);
     group.state.remove_mailbox(group.batch, id);

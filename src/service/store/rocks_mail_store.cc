@@ -2,23 +2,12 @@
 
 #include "base/log.h"
 #include "base/text.h"
-#include "service/store/chunks.h"
-#include "service/store/keys.h"
 #include "service/store/rows.h"
 
 namespace mail {
 namespace {
 
 constexpr std::size_t kWaitingReads = 4096;  // beyond that: overloaded
-
-Result<void> write_chunk(kv::Database& db, MessageId id, std::uint32_t number,
-                         std::string_view octets) {
-  kv::Batch batch(db);
-  const std::string key = keys::chunk(id, number);
-  if (number == 1) batch.put(kv::Family::staging, id.key(), "");
-  batch.put(kv::Family::mail_body, key, {octets, seal_of(key, octets)});
-  return db.write(batch, kv::Sync::no);
-}
 
 Result<void> copy_to(kv::Database& db, const std::filesystem::path& into) {
   const std::filesystem::path copy = into / "mail";
@@ -68,16 +57,17 @@ Task<void> RocksMailStore::quarantine(std::vector<DamagedRow> damaged) {
 }
 
 Task<Result<void>> RocksMailStore::stage(MessageId id, std::uint32_t number, std::string chunk) {
+  if (storage_low()) co_return fail(Errc::storage_full, "free space is below the reserve");
   if (!healthy()) co_return fail(Errc::store_unhealthy, "the store is being reopened");
   MAIL_CO_TRY(engine_->staging().admit(id, number, chunk.size()));
-  const Result<void> written = co_await on(*pool_, [&] {
-    return engine_->with([&](kv::Database& db) { return write_chunk(db, id, number, chunk); });
-  });
+  const Result<void> written =
+      co_await on(*pool_, [&] { return engine_->write_chunk(id, number, chunk); });
   if (written) co_return Result<void>{};
   engine_->staging().withdraw(id);
   const Errc code = written.error().code;
   if (code == Errc::overloaded || code == Errc::store_unhealthy) co_return written;
   // RocksDB takes no more writes now; the committer closes and reopens it.
+  if (code == Errc::storage_full) engine_->note_full();
   committer_->report_failure();
   co_return fail(code == Errc::storage_full ? code : Errc::store_unhealthy, written.error().detail);
 }
@@ -95,7 +85,9 @@ Task<Result<void>> RocksMailStore::commit(std::span<Draft> drafts) {
   if (drafts.empty()) co_return Result<void>{};
   DraftChange change(drafts, engine_->staging(), clock_.wall_now());
   if (!change.valid()) co_return change.valid();
-  co_return co_await committer_->run(change);
+  const Result<void> done = co_await committer_->run(change);
+  if (!done && engine_->full()) co_return fail(Errc::storage_full, done.error().detail);
+  co_return done;
 }
 
 Task<Result<record::Envelope>> RocksMailStore::envelope(MessageId id) {
@@ -169,8 +161,9 @@ Task<Result<std::vector<record::PendingDelivery>>> RocksMailStore::held(std::siz
 }
 
 Task<Result<CheckReport>> RocksMailStore::check() {
-  co_return co_await read(
-      [](kv::Database& db, std::vector<DamagedRow>& damaged) { return rows::check(db, damaged); });
+  co_return co_await read([this](kv::Database& db, std::vector<DamagedRow>& damaged) {
+    return rows::check(db, damaged, [this] { return !engine_->is_open(); });
+  });
 }
 
 Task<Result<void>> RocksMailStore::backup(std::filesystem::path into) {

@@ -22,7 +22,7 @@ class RocksMailStore final : public MailStore {
   ~RocksMailStore() override;  // an orderly stop; no verb may be under way
 
   MessageId next_id() override { return engine_->ids().next(); }
-  bool healthy() const override { return committer_->healthy(); }
+  bool healthy() const override { return committer_->healthy() || engine_->full(); }
   bool storage_low() const override { return engine_->storage_low(); }
   Task<Result<void>> stage(MessageId id, std::uint32_t number, std::string chunk) override;
   Task<void> drop_staged(MessageId id) override;

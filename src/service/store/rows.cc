@@ -117,8 +117,9 @@ Result<std::string> body(const kv::Database& db, const record::BodyRef& body, st
   std::uint32_t number = 0;
   if (kept->chunks > 1) {
     const std::string key = keys::chunk(kept->id, keys::kChunkSizes);
-    MAIL_TRY(const std::string row, db.get(family, key));
-    const Result<std::vector<std::uint64_t>> sizes = parse_chunk_sizes(key, row);
+    const Result<std::string> row = db.get(family, key);
+    if (!row) return note(family, key, row.error(), kept->id, damaged);
+    const Result<std::vector<std::uint64_t>> sizes = parse_chunk_sizes(key, *row);
     if (!sizes) return note(family, key, sizes.error(), kept->id, damaged);
     while (number < sizes->size() && offset >= (*sizes)[number]) offset -= (*sizes)[number++];
     if (number == sizes->size()) return std::string{};

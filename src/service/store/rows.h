@@ -3,6 +3,7 @@
 // Any thread, while the database stays open.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "service/store/store_state.h"
@@ -26,8 +27,10 @@ Result<record::MailboxEntry> entry(const kv::Database& db, MailboxId mailbox, Ui
 Result<std::vector<record::PendingDelivery>> held(const kv::Database& db, std::size_t limit,
                                                   Damaged& damaged);
 
-// Reads everything and compares what can be compared, also while mail comes and goes.
-Result<CheckReport> check(const kv::Database& db, Damaged& damaged);
+// Reads everything and compares what can be compared, also while mail comes and goes. Gives up with
+// store_unhealthy once `closing` says so: the store cannot be reopened under a reader.
+Result<CheckReport> check(const kv::Database& db, Damaged& damaged,
+                          const std::function<bool()>& closing);
 // The counters as the events tell them (security.md 17).
 Result<Counters> recount(const kv::Database& db);
 

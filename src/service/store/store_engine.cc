@@ -4,11 +4,18 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "service/store/chunks.h"
 #include "service/store/keys.h"
 
 namespace mail {
 namespace {
 constexpr std::size_t kMaxClosedJournals = 12;  // two hours of them
+
+// Space is looked at whenever this much was written, and what may be written in between and by what
+// is under way is kept free: the log itself must never meet the end of the disk.
+constexpr std::uint64_t kLookEvery = 1 << 20;
+constexpr std::uint64_t kHeadroom = 8 << 20;
+constexpr std::uint64_t kWorthFlushing = 4 << 20;
 }  // namespace
 
 StoreEngine::StoreEngine(const std::filesystem::path& state_dir, const Clock& clock,
@@ -30,7 +37,7 @@ StoreEngine::~StoreEngine() {
 
 bool StoreEngine::write(std::span<Change* const> changes) {
   batch_->clear();
-  Group group{*db_, *batch_, *state_, clock_.wall_now(), {}};
+  Group group{*db_, *batch_, *state_, clock_.wall_now(), storage_low_, {}};
   for (Change* change : changes) change->result = change->apply(group);
   if (batch_->empty()) return true;
   state_->finish(*batch_);
@@ -43,6 +50,7 @@ bool StoreEngine::write(std::span<Change* const> changes) {
   }
   if (reserve > 0) ids_.reserved(reserve);
   ++groups_;
+  wrote(*db_, batch_->size());
   for (const MessageId& id : group.acknowledged) staging_.forget(id);
   write_journal(group.acknowledged);
   publish();
@@ -50,6 +58,7 @@ bool StoreEngine::write(std::span<Change* const> changes) {
 }
 
 void StoreEngine::fail_group(std::span<Change* const> group, const Error& error) {
+  full_ = error.code == Errc::storage_full;
   open_ = false;
   log::error("store.write_failed", {{"why", describe(error)}, {"waiting", group.size()}});
   const Errc code = error.code == Errc::storage_full ? Errc::storage_full : Errc::store_unhealthy;
@@ -59,7 +68,11 @@ void StoreEngine::fail_group(std::span<Change* const> group, const Error& error)
 void StoreEngine::write_journal(std::span<const MessageId> ids) {
   const MonoTime now = clock_.mono_now();
   if (journal_.full(now)) {
-    if (const Result<std::uint64_t> wal = db_->newest_wal()) journal_.close_file(*wal);
+    if (const Result<std::uint64_t> wal = db_->newest_wal()) {
+      if (const Result<void> closed = journal_.close_file(*wal); !closed) {
+        log::warning("store.journal", {{"why", describe(closed.error())}});
+      }
+    }
   }
   // The mail is synced; without its journal a later loss would only be harder to name.
   if (const Result<void> written = journal_.append(ids, now); !written) {
@@ -76,7 +89,13 @@ void StoreEngine::publish() {
 }
 
 bool StoreEngine::tick() {
-  look_at_space();
+  look_at_space(*db_);
+  // A flush takes as much again before it frees the logs: only while that fits.
+  if (space_tight_ && db_->unflushed() >= kWorthFlushing) {
+    if (const Result<void> flushed = db_->start_flush(); !flushed) {
+      log::warning("store.flush", {{"why", describe(flushed.error())}});
+    }
+  }
   look_after_journal();
   const std::uint64_t wanted = ids_.wanted();
   if (wanted == 0) return true;
@@ -105,36 +124,83 @@ Result<void> StoreEngine::reserve_ids(std::uint64_t up_to) {
   return {};
 }
 
-void StoreEngine::look_at_space() {
+void StoreEngine::look_at_space(const kv::Database& db) {
+  unlooked_ = 0;
   const Result<os::Space> space = options_.space(state_dir_);
   if (!space) return;
-  const std::uint64_t reserve = std::min(space->total / 20, (1_GiB).value);
+  const std::uint64_t unflushed = db.unflushed();
+  const std::uint64_t reserve =
+      std::max(std::min(space->total / 20, (1_GiB).value), unflushed + unflushed / 4 + kHeadroom);
+  space_tight_ = space->available < reserve + unflushed + kHeadroom &&
+                 space->available >= unflushed + kWorthFlushing;
   const bool low = space->available < reserve;
-  if (low == storage_low_) return;
-  storage_low_ = low;
+  if (storage_low_.exchange(low) == low) return;
   log::warning(low ? "store.space_low" : "store.space_enough",
                {{"available", space->available}, {"reserve", reserve}});
+}
+
+void StoreEngine::wrote(const kv::Database& db, std::uint64_t bytes) {
+  if (unlooked_.fetch_add(bytes) + bytes >= kLookEvery) look_at_space(db);
+}
+
+Result<void> StoreEngine::write_chunk(MessageId id, std::uint32_t number, std::string_view octets) {
+  return with([&](kv::Database& db) -> Result<void> {
+    // The door is ours: a reopening came before, and forgot the chunk, or comes after.
+    if (staging_.sizes(id).size() < number) {
+      return fail(Errc::store_unhealthy, "the store was reopened and its chunks are gone");
+    }
+    kv::Batch batch(db);
+    const std::string key = keys::chunk(id, number);
+    if (number == 1) batch.put(kv::Family::staging, id.key(), "");
+    batch.put(kv::Family::mail_body, key, {octets, seal_of(key, octets)});
+    MAIL_TRY(db.write(batch, kv::Sync::no));
+    wrote(db, batch.size());
+    return {};
+  });
+}
+
+// Opening replays the logs into table files: without room for them it only makes things worse.
+bool StoreEngine::room_to_reopen() const {
+  const Result<os::Space> space = options_.space(state_dir_);
+  if (!space) return true;
+  std::uint64_t logs = 0;
+  std::error_code error;
+  std::filesystem::directory_iterator entry(directory_, error);
+  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+    std::error_code gone;
+    const std::uintmax_t size = entry->file_size(gone);
+    if (!gone && entry->path().extension() == ".log") logs += size;
+  }
+  return space->available >= logs + kHeadroom;
 }
 
 // After a failed write nothing in memory is believed: what the disk says counts (security.md 10).
 bool StoreEngine::recover() {
   open_ = false;  // readers turn away, so that the door is soon ours
+  if (full_ && !db_ && !room_to_reopen()) return false;  // said before
   const std::unique_lock door(door_);
   batch_.reset();
   state_.reset();
   db_.reset();
   staging_.clear();
-  Result<void> done = open_database();
-  if (done) done = load();
-  if (done) done = compare_this_life();
+  const Result<void> done = reopen();
+  full_ = !done && done.error().code == Errc::storage_full;
   if (!done) {
+    db_.reset();
     log::error("store.reopen_failed", {{"why", describe(done.error())}});
     return false;
   }
   publish();
+  look_at_space(*db_);
   open_ = true;
   log::warning("store.reopened");
   return true;
+}
+
+Result<void> StoreEngine::reopen() {
+  MAIL_TRY(open_or_salvage());
+  MAIL_TRY(load());
+  return compare_this_life();
 }
 
 Counters StoreEngine::counters() const {

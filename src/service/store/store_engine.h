@@ -50,7 +50,13 @@ class StoreEngine final : public GroupWriter {
 
   IdSource& ids() { return ids_; }
   Staging& staging() { return staging_; }
-  bool storage_low() const { return storage_low_; }
+  // A chunk that staging() admitted, unsynced. store_unhealthy: it went with a reopening.
+  Result<void> write_chunk(MessageId id, std::uint32_t number, std::string_view octets);
+  bool storage_low() const { return storage_low_ || full_; }
+  // The disk was full where a write needed it, and the store waits for space to be reopened.
+  bool full() const { return full_; }
+  void note_full() { full_ = true; }
+  bool is_open() const { return open_; }
   Counters counters() const;
   std::uint64_t bytes_of(AccountId account) const;
   std::uint64_t groups() const { return groups_; }  // written so far
@@ -60,6 +66,7 @@ class StoreEngine final : public GroupWriter {
  private:
   StoreEngine(const std::filesystem::path& state_dir, const Clock& clock, RocksOptions options);
   Result<void> start();
+  Result<void> open_or_salvage();
   Result<void> open_database();
   Result<void> salvage();
   Result<void> check_format();
@@ -69,7 +76,10 @@ class StoreEngine final : public GroupWriter {
   Result<void> compare_this_life();
   Result<void> name_missing(std::span<const MessageId> sorted);
   void write_journal(std::span<const MessageId> ids);
-  void look_at_space();
+  Result<void> reopen();
+  void look_at_space(const kv::Database& db);
+  void wrote(const kv::Database& db, std::uint64_t bytes);
+  bool room_to_reopen() const;
   void look_after_journal();
   void publish();
   void fail_group(std::span<Change* const> group, const Error& error);
@@ -92,6 +102,10 @@ class StoreEngine final : public GroupWriter {
   std::atomic<std::uint64_t> groups_ = 0;
 
   std::atomic<bool> storage_low_ = false;
+  std::atomic<bool> space_tight_ = false;  // a flush fits, perhaps for the last time
+  std::atomic<bool> full_ = false;
+  std::atomic<std::uint64_t> unlooked_ = 0;  // bytes written since the last look at space
+  bool salvaged_ = false;                    // once in a life: it copies files aside
   mutable std::mutex published_mutex_;
   Counters counters_;
   std::unordered_map<AccountId, std::uint64_t> bytes_;

@@ -20,9 +20,7 @@ Result<std::unique_ptr<StoreEngine>> StoreEngine::open(const fs::path& state_dir
 
 Result<void> StoreEngine::start() {
   MAIL_TRY(os::make_directories(state_dir_));
-  Result<void> opened = open_database();
-  if (!opened && opened.error().code == Errc::store_corrupt) opened = salvage();
-  MAIL_TRY(opened);
+  MAIL_TRY(open_or_salvage());
   MAIL_TRY(load());
   MAIL_TRY(const Journal::Left left, journal_.open());
   MAIL_TRY(name_missing(left.ids));
@@ -35,9 +33,16 @@ Result<void> StoreEngine::start() {
     return std::unexpected(used.error());
   }
   MAIL_TRY(reserve_ids(ids_.wanted()));
-  look_at_space();
+  look_at_space(*db_);
   open_ = true;
   return {};
+}
+
+Result<void> StoreEngine::open_or_salvage() {
+  const Result<void> opened = open_database();
+  if (opened || opened.error().code != Errc::store_corrupt || salvaged_) return opened;
+  salvaged_ = true;
+  return salvage();
 }
 
 Result<void> StoreEngine::open_database() {
@@ -95,6 +100,7 @@ Result<void> StoreEngine::load() {
   state_ = std::make_unique<StoreState>(std::move(loaded));
   batch_->clear();
   for (const DamagedRow& row : damaged) set_aside(*db_, *batch_, row);
+  state_->finish(*batch_);  // what was repaired
   MAIL_TRY(remove_left_chunks());
   if (!batch_->empty()) MAIL_TRY(db_->write(*batch_, kv::Sync::yes));
   const std::lock_guard lock(published_mutex_);
@@ -135,7 +141,7 @@ Result<void> StoreEngine::name_missing(std::span<const MessageId> sorted) {
     while (runs.valid() && runs.key() < prefix) runs.next();
     bool found = false;
     for (; runs.valid() && runs.key().starts_with(prefix); runs.next()) {
-      found = found || runs.value().back() == static_cast<char>(record::EventKind::received);
+      found = found || runs.value().ends_with(static_cast<char>(record::EventKind::received));
     }
     if (!found) missing_.push_back(id);
   }

@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::uint8_t kCountersVersion = 1;
 constexpr std::uint8_t kSequenceVersion = 1;
+constexpr std::uint64_t kSequenceGap = 1'000'000;
 
 constexpr std::int64_t Counters::* kCounterFields[] = {
     &Counters::accepted, &Counters::delivered, &Counters::bounced,
@@ -51,6 +52,7 @@ Result<StoreState> StoreState::load(const kv::Database& db, std::vector<DamagedR
 
 Result<void> StoreState::load_mailboxes(const kv::Database& db, std::vector<DamagedRow>& damaged) {
   const std::string prefix(1, keys::kMailboxRow);
+  std::vector<MailboxId> lost;
   kv::Cursor rows = db.scan_prefix(kv::Family::mailbox, prefix);
   for (; rows.valid(); rows.next()) {
     Result<record::MailboxInfo> info = record::parse_mailbox(rows.value());
@@ -59,20 +61,43 @@ Result<void> StoreState::load_mailboxes(const kv::Database& db, std::vector<Dama
       const auto number = read_big_endian<std::uint64_t>(rows.key().substr(1));
       damaged.push_back({kv::Family::mailbox, std::string(rows.key()), concat("mailbox ", number),
                          info.error().detail, std::nullopt});
+      lost.push_back(MailboxId{number});
+      next_mailbox_ = std::max(next_mailbox_, number + 1);
       continue;
     }
-    by_account_[info->account].push_back(info->id);
-    mailboxes_.emplace(info->id, std::move(*info));
+    next_mailbox_ = std::max(next_mailbox_, info->id.value + 1);
+    last_validity_ = std::max(last_validity_, info->uid_validity);
+    keep(std::move(*info));
   }
   MAIL_TRY(rows.status());
+  MAIL_TRY(load_sequence(db, damaged));
+  for (const MailboxId id : lost) MAIL_TRY(rebuild(db, id));
+  return {};
+}
+
+void StoreState::keep(record::MailboxInfo info) {
+  by_account_[info.account].push_back(info.id);
+  mailboxes_.emplace(info.id, std::move(info));
+}
+
+Result<void> StoreState::load_sequence(const kv::Database& db, std::vector<DamagedRow>& damaged) {
   const Result<std::string> row = db.get(kv::Family::mailbox, keys::kMailboxSequence);
   if (!row && row.error().code == Errc::not_found) return {};
   MAIL_TRY(const std::string& bytes, row);
-  MAIL_TRY(record::Reader reader,
-           record::Reader::open(bytes, record::Type::mailbox_sequence, kSequenceVersion));
-  next_mailbox_ = reader.u64();
-  last_validity_ = reader.u32();
-  return reader.finish();
+  auto reader = record::Reader::open(bytes, record::Type::mailbox_sequence, kSequenceVersion);
+  if (!reader && reader.error().code == Errc::store_newer) return std::unexpected(reader.error());
+  const std::uint64_t next = reader ? reader->u64() : 0;
+  const std::uint32_t validity = reader ? reader->u32() : 0;
+  if (reader && reader->finish()) {
+    next_mailbox_ = std::max(next_mailbox_, next);
+    last_validity_ = std::max(last_validity_, validity);
+    return {};
+  }
+  damaged.push_back({kv::Family::mailbox, std::string(keys::kMailboxSequence),
+                     "the numbers of mailboxes", "the record does not decode", std::nullopt});
+  next_mailbox_ += kSequenceGap;  // over mailboxes that were removed
+  sequence_changed_ = true;
+  return {};
 }
 
 Result<void> StoreState::load_counters(const kv::Database& db, std::vector<DamagedRow>& damaged) {
@@ -183,11 +208,14 @@ void StoreState::finish(kv::Batch& batch) {
   }
   changed_hours_.clear();
   while (hours_.size() > 2) hours_.erase(hours_.begin());
-  if (!made_.empty()) {
+  if (!made_.empty() || sequence_changed_) {
     for (const MailboxId id : made_) {
-      batch.put(kv::Family::mailbox, keys::owned_mailbox(mailboxes_.at(id).account, id), "");
+      const record::MailboxInfo& info = mailboxes_.at(id);
+      // The name a second time, for the day when the mailbox's own row is damaged.
+      batch.put(kv::Family::mailbox, keys::owned_mailbox(info.account, id), info.name);
     }
     made_.clear();
+    sequence_changed_ = false;
     row.clear();
     record::Writer writer(row, record::Type::mailbox_sequence, kSequenceVersion);
     writer.u64(next_mailbox_);

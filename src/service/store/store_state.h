@@ -29,7 +29,8 @@ struct DamagedRow {
 
 class StoreState {
  public:
-  // Damaged mailbox and counter rows are left out and named.
+  // Damaged rows are named; a mailbox is made anew from its entries, which finish() writes, and
+  // counters are left out.
   static Result<StoreState> load(const kv::Database& db, std::vector<DamagedRow>& damaged);
 
   // For changing; finish() will write it. Null: there is none.
@@ -54,6 +55,9 @@ class StoreState {
 
  private:
   Result<void> load_mailboxes(const kv::Database& db, std::vector<DamagedRow>& damaged);
+  Result<void> load_sequence(const kv::Database& db, std::vector<DamagedRow>& damaged);
+  Result<void> rebuild(const kv::Database& db, MailboxId id);
+  void keep(record::MailboxInfo info);
   Result<void> load_counters(const kv::Database& db, std::vector<DamagedRow>& damaged);
   Result<void> load_next_event(const kv::Database& db);
 
@@ -64,6 +68,7 @@ class StoreState {
   std::uint64_t next_mailbox_ = 1;
   std::uint32_t last_validity_ = 0;
   std::vector<MailboxId> made_;  // since the last finish()
+  bool sequence_changed_ = false;
   EventSeq next_event_{1};
   Counters totals_;
   std::map<std::uint64_t, Counters> hours_;  // only the hour being written, and one before it
