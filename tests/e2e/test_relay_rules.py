@@ -150,6 +150,23 @@ class NeverAnOpenRelay(unittest.TestCase):
             self.assertEqual("5.7.1", smtp.cmd(f"MAIL FROM:<{sender}>", 550).enhanced())
         smtp.cmd("MAIL FROM:<tom+shop@gmail.test>", 250)
 
+    def test_senders_can_be_granted_and_taken_back(self):
+        kim = "kim@gmail.test"
+        self.daemon.add_account(kim, "--send-as", "desk@yahoo.test", "--send-as", "*@shop.test")
+        listed = [row for row in self.daemon.json("account", "list") if row["address"] == kim]
+        self.assertEqual([["*@shop.test", "desk@yahoo.test"]], [row["send_as"] for row in listed])
+        smtp = self.daemon.login(kim)
+        for sender in ("desk@yahoo.test", "any.one@SHOP.test", kim):
+            smtp.send_mail(sender, [JERRY], message(f"from {sender}", sender))
+        self.assertEqual("5.7.1", smtp.cmd(f"MAIL FROM:<{JERRY}>", 550).enhanced())
+        self.daemon.ctl("account", "grant", kim, JERRY)  # holds at once, for open sessions too
+        smtp.cmd(f"MAIL FROM:<{JERRY}>", 250)
+        smtp.cmd("RSET", 250)
+        self.daemon.ctl("account", "revoke", kim, JERRY, "*@shop.test")
+        smtp.cmd(f"MAIL FROM:<{JERRY}>", 550)
+        smtp.cmd("MAIL FROM:<any.one@shop.test>", 550)
+        smtp.cmd("MAIL FROM:<desk@yahoo.test>", 250)
+
     def test_wrong_passwords_and_unknown_users_look_the_same(self):
         replies = []
         for user, password in ((TOM, "wrong"), ("nobody@gmail.test", "wrong")):

@@ -1,4 +1,5 @@
-// account add|list|passwd|disable|enable|remove: who has a mailbox and may log in.
+// account add|list|passwd|disable|enable|grant|revoke|remove: who has a mailbox, may log in, and
+// may send as whom.
 #include "base/log.h"
 #include "base/text.h"
 #include "daemon/ctl/admin.h"
@@ -23,7 +24,8 @@ std::expected<AccountId, Refusal> add_blocking(Admin& admin, const Request& requ
                                                const Mailbox& address,
                                                std::optional<std::uint64_t> quota) {
   MAIL_TRY(const std::string hashed, hash_secret(request));
-  MAIL_TRY(const AccountId id, admin.control.add_account(address, hashed, quota));
+  MAIL_TRY(const AccountId id,
+           admin.control.add_account(address, hashed, quota, request.texts("--send-as")));
   return id;
 }
 
@@ -42,6 +44,12 @@ Task<Answer> set_disabled(Admin& admin, const Request& request, Output& output, 
       output,
       concat(address.to_string(), disabled ? " may not log in any more; its mail is still taken.\n"
                                            : " may log in again.\n"));
+}
+
+std::string joined(const std::vector<std::string>& texts) {
+  std::string out;
+  for (const std::string& text : texts) append(out, out.empty() ? "" : ", ", text);
+  return out;
 }
 
 }  // namespace
@@ -69,7 +77,8 @@ Task<Answer> account_list(Admin& admin, const Request& request, Output& output) 
           {"address", account.address},
           {"disabled", account.disabled},
           {"quota", account.has_quota ? json::Value(account.quota_bytes) : json::Value()},
-          {"bytes", used}}));
+          {"bytes", used},
+          {"send_as", json::Array(account.send_as.begin(), account.send_as.end())}}));
     } else {
       table.add({account.address, human_size(used),
                  account.has_quota ? human_size(account.quota_bytes) : "-",
@@ -98,6 +107,24 @@ Task<Answer> account_disable(Admin& admin, const Request& request, Output& outpu
 
 Task<Answer> account_enable(Admin& admin, const Request& request, Output& output) {
   return set_disabled(admin, request, output, false);
+}
+
+Task<Answer> account_grant(Admin& admin, const Request& request, Output& output) {
+  MAIL_CO_TRY(const Mailbox address, parse_account_address(request.text("ADDRESS")));
+  const std::vector<std::string> patterns = request.texts("PATTERN");
+  MAIL_CO_TRY(co_await on(admin.pool, [&] { return admin.control.grant(address, patterns); }));
+  log::info("account.granted", {{"account", address.key()}, {"send_as", joined(patterns)}});
+  co_return co_await print(
+      output, concat(address.to_string(), " may send as ", joined(patterns), " too.\n"));
+}
+
+Task<Answer> account_revoke(Admin& admin, const Request& request, Output& output) {
+  MAIL_CO_TRY(const Mailbox address, parse_account_address(request.text("ADDRESS")));
+  const std::vector<std::string> patterns = request.texts("PATTERN");
+  MAIL_CO_TRY(co_await on(admin.pool, [&] { return admin.control.revoke(address, patterns); }));
+  log::info("account.revoked", {{"account", address.key()}, {"send_as", joined(patterns)}});
+  co_return co_await print(
+      output, concat("Granting ", joined(patterns), " to ", address.to_string(), " is undone.\n"));
 }
 
 Task<Answer> account_remove(Admin& admin, const Request& request, Output& output) {

@@ -49,6 +49,8 @@ Task<Answer> account_list(Admin& admin, const Request& request, Output& output);
 Task<Answer> account_passwd(Admin& admin, const Request& request, Output& output);
 Task<Answer> account_disable(Admin& admin, const Request& request, Output& output);
 Task<Answer> account_enable(Admin& admin, const Request& request, Output& output);
+Task<Answer> account_grant(Admin& admin, const Request& request, Output& output);
+Task<Answer> account_revoke(Admin& admin, const Request& request, Output& output);
 Task<Answer> account_remove(Admin& admin, const Request& request, Output& output);
 
 Task<Answer> alias_add(Admin& admin, const Request& request, Output& output);

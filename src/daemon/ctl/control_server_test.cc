@@ -151,8 +151,8 @@ TEST_F(ControlServerTest, DomainsAccountsAndAliasesComeAndGo) {
   EXPECT_EQ(run("domain", "list", {}, true).out,
             "[\n{\"name\":\"yahoo.test\",\"owner\":\"jerry@yahoo.test\",\"accounts\":1}\n]\n");
   EXPECT_EQ(run("account", "list", {}, true).out,
-            "[\n{\"address\":\"jerry@yahoo.test\",\"disabled\":false,\"quota\":1048576,\"bytes\":0}"
-            "\n]\n");
+            "[\n{\"address\":\"jerry@yahoo.test\",\"disabled\":false,\"quota\":1048576,\"bytes\":0,"
+            "\"send_as\":[]}\n]\n");
   EXPECT_EQ(run("alias", "list", {}, true).out,
             "[\n{\"address\":\"info@yahoo.test\",\"members\":[\"jerry@yahoo.test\"]}\n]\n");
   EXPECT_EQ(run("account", "disable", {{"ADDRESS", {"jerry@yahoo.test"}}}).exit, Exit::ok);
@@ -162,6 +162,27 @@ TEST_F(ControlServerTest, DomainsAccountsAndAliasesComeAndGo) {
   EXPECT_EQ(run("domain", "remove", {{"NAME", {"yahoo.test"}}, {"--with-accounts", {""}}}).exit,
             Exit::ok);
   EXPECT_EQ(run("account", "list", {}, true).out, "[]\n");
+}
+
+TEST_F(ControlServerTest, SendersAreGrantedAndTakenBack) {
+  ASSERT_EQ(run("domain", "add", {{"NAME", {"yahoo.test"}}}).exit, Exit::ok);
+  const std::vector<std::string> jerry = {"jerry@yahoo.test"};
+  ASSERT_EQ(run("account", "add", {{"ADDRESS", jerry}, {"--send-as", {"Team@yahoo.test"}}}, false,
+                "mouse hole")
+                .exit,
+            Exit::ok);
+  ASSERT_EQ(
+      run("account", "grant", {{"ADDRESS", jerry}, {"PATTERN", {"*@gmail.test", "a@b.test"}}}).exit,
+      Exit::ok);
+  EXPECT_NE(run("account", "list", {}, true)
+                .out.find("\"send_as\":[\"*@gmail.test\",\"a@b.test\",\"team@yahoo.test\"]"),
+            std::string::npos);
+  EXPECT_EQ(run("account", "revoke", {{"ADDRESS", jerry}, {"PATTERN", {"a@b.test"}}}).exit,
+            Exit::ok);
+  EXPECT_EQ(run("account", "revoke", {{"ADDRESS", jerry}, {"PATTERN", {"a@b.test"}}}).exit,
+            Exit::no_user);
+  EXPECT_EQ(run("account", "grant", {{"ADDRESS", jerry}, {"PATTERN", {"a*@b.test"}}}).exit,
+            Exit::bad_data);
 }
 
 TEST_F(ControlServerTest, RefusalsCarryTheExitCodeAndASentence) {

@@ -40,6 +40,14 @@ CREATE TABLE alias_member (
   PRIMARY KEY (alias, position)
 ) STRICT;
 )sql",
+    R"sql(
+-- Senders an account may use besides its own: an address, or "*@domain".
+CREATE TABLE send_as (
+  account INTEGER NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+  pattern TEXT NOT NULL,
+  PRIMARY KEY (account, pattern)
+) STRICT, WITHOUT ROWID;
+)sql",
 };
 constexpr auto kVersion = static_cast<std::int64_t>(kSteps.size());
 

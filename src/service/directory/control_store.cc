@@ -116,6 +116,39 @@ Result<std::vector<std::string>> parse_members(const std::string& alias,
   return out;
 }
 
+// As they are kept and compared: in lower case, each once.
+Result<std::vector<std::string>> parse_patterns(const std::vector<std::string>& texts) {
+  std::vector<std::string> out;
+  for (const std::string& text : texts) {
+    const Result<Mailbox> mailbox = parse_address(text);  // '*' is a local part like any other
+    const bool half = mailbox && mailbox->local_part != "*" && mailbox->local_part.contains('*');
+    if (!mailbox || half) {
+      return fail(Errc::invalid_argument,
+                  concat("'", text,
+                         "' is no sender to grant: give one address like team@yahoo.test, or "
+                         "*@yahoo.test for all of a domain"));
+    }
+    out.push_back(mailbox->key());
+  }
+  std::ranges::sort(out);
+  out.erase(std::ranges::unique(out).begin(), out.end());
+  return out;
+}
+
+Result<void> read_grants(sql::Database& database, std::vector<AccountRow>& accounts) {
+  MAIL_TRY(sql::Statement query,
+           database.prepare("SELECT account, pattern FROM send_as ORDER BY account, pattern"));
+  auto account = accounts.begin();  // by id, like the grants
+  for (;;) {
+    MAIL_TRY(const bool row, query.step());
+    if (!row) return {};
+    const AccountId id{static_cast<std::uint64_t>(query.integer(0))};
+    while (account != accounts.end() && account->id != id) ++account;
+    if (account == accounts.end()) return fail(Errc::store_corrupt, "a grant without its account");
+    account->send_as.push_back(query.text(1));
+  }
+}
+
 Result<std::vector<DomainRow>> read_domains(sql::Database& database) {
   std::vector<DomainRow> rows;
   MAIL_TRY(sql::Statement query, database.prepare("SELECT name, owner FROM domain ORDER BY id"));
@@ -181,6 +214,7 @@ std::shared_ptr<const Directory> ControlStore::snapshot() const {
 Result<void> ControlStore::reload() {
   MAIL_TRY(std::vector<DomainRow> domains, read_domains(*database_));
   MAIL_TRY(std::vector<AccountRow> accounts, read_accounts(*database_));
+  MAIL_TRY(read_grants(*database_, accounts));
   MAIL_TRY(std::vector<AliasRow> aliases, read_aliases(*database_));
   auto next = std::make_shared<const Directory>(std::move(domains), std::move(accounts),
                                                 std::move(aliases));
@@ -249,7 +283,8 @@ Result<void> ControlStore::pass_on_domains_of(const std::string& account) {
 
 Result<AccountId> ControlStore::add_account(const Mailbox& address,
                                             const std::string& password_hash,
-                                            std::optional<std::uint64_t> quota_bytes) {
+                                            std::optional<std::uint64_t> quota_bytes,
+                                            const std::vector<std::string>& send_as) {
   const std::lock_guard lock(write_mutex_);
   const std::shared_ptr<const Directory> now = snapshot();
   MAIL_TRY(require_local(address, *now));
@@ -261,6 +296,7 @@ Result<AccountId> ControlStore::add_account(const Mailbox& address,
                                              key, "' changes its password"));
   }
   if (now->alias(key) != nullptr) return is_an_alias(key);
+  MAIL_TRY(const std::vector<std::string> patterns, parse_patterns(send_as));
   sql::Value quota = nullptr;
   if (quota_bytes) {
     if (*quota_bytes > std::numeric_limits<std::int64_t>::max()) {
@@ -275,6 +311,7 @@ Result<AccountId> ControlStore::add_account(const Mailbox& address,
                      "VALUES (?, ?, ?, ?)",
                      {address.domain.text(), key, password_hash, quota}));
   const AccountId id{static_cast<std::uint64_t>(database_->last_insert_id())};
+  MAIL_TRY(insert_grants(id, patterns));
   MAIL_TRY(database_->run("UPDATE domain SET owner = ? WHERE name = ? AND owner = ''",
                           {key, address.domain.text()}));
   MAIL_TRY(transaction.commit());
@@ -295,6 +332,48 @@ Result<void> ControlStore::set_disabled(const Mailbox& address, bool disabled) {
   MAIL_TRY(database_->run("UPDATE account SET disabled = ? WHERE address = ?",
                           {std::int64_t{disabled}, address.key()}));
   if (database_->changes() == 0) return no_account(address.key());
+  return reload();
+}
+
+Result<void> ControlStore::insert_grants(AccountId account,
+                                         const std::vector<std::string>& patterns) {
+  for (const std::string& pattern : patterns) {
+    MAIL_TRY(database_->run("INSERT OR IGNORE INTO send_as (account, pattern) VALUES (?, ?)",
+                            {static_cast<std::int64_t>(account.value), pattern}));
+  }
+  return {};
+}
+
+Result<void> ControlStore::grant(const Mailbox& address, const std::vector<std::string>& patterns) {
+  const std::lock_guard lock(write_mutex_);
+  const std::shared_ptr<const Directory> now = snapshot();
+  const AccountRow* row = now->account(address.key());
+  if (row == nullptr) return no_account(address.key());
+  MAIL_TRY(const std::vector<std::string> parsed, parse_patterns(patterns));
+  MAIL_TRY(sql::Transaction transaction, sql::Transaction::begin(*database_));
+  MAIL_TRY(insert_grants(row->id, parsed));
+  MAIL_TRY(transaction.commit());
+  return reload();
+}
+
+Result<void> ControlStore::revoke(const Mailbox& address,
+                                  const std::vector<std::string>& patterns) {
+  const std::lock_guard lock(write_mutex_);
+  const std::shared_ptr<const Directory> now = snapshot();
+  const AccountRow* row = now->account(address.key());
+  if (row == nullptr) return no_account(address.key());
+  MAIL_TRY(const std::vector<std::string> parsed, parse_patterns(patterns));
+  MAIL_TRY(sql::Transaction transaction, sql::Transaction::begin(*database_));
+  for (const std::string& pattern : parsed) {
+    MAIL_TRY(database_->run("DELETE FROM send_as WHERE account = ? AND pattern = ?",
+                            {static_cast<std::int64_t>(row->id.value), pattern}));
+    if (database_->changes() == 0) {
+      return fail(Errc::not_found,
+                  concat("the sender ", pattern, " is not granted to ", row->address,
+                         ": 'mailwright account list --json' shows what is; nothing was changed"));
+    }
+  }
+  MAIL_TRY(transaction.commit());
   return reload();
 }
 

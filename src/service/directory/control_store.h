@@ -37,11 +37,16 @@ class ControlStore {
   // Ids of accounts are never used again.
   Result<std::vector<AccountId>> remove_domain(const Domain& domain, bool with_accounts);
   // `password_hash` comes from Passwords::hash. The first account of a domain becomes its owner
-  // where none is named. Refused for an address that is an alias.
+  // where none is named. Refused for an address that is an alias. `send_as`: as for grant().
   Result<AccountId> add_account(const Mailbox& address, const std::string& password_hash,
-                                std::optional<std::uint64_t> quota_bytes);
+                                std::optional<std::uint64_t> quota_bytes,
+                                const std::vector<std::string>& send_as = {});
   Result<void> set_password(const Mailbox& address, const std::string& password_hash);
   Result<void> set_disabled(const Mailbox& address, bool disabled);
+  // Senders the account may use besides its own (RFC 6409 §6.1): an address, here or elsewhere, or
+  // "*@domain". Granting twice changes nothing; revoking what was not granted is not_found.
+  Result<void> grant(const Mailbox& address, const std::vector<std::string>& patterns);
+  Result<void> revoke(const Mailbox& address, const std::vector<std::string>& patterns);
   // An owner's domain passes to its oldest account left. The last account of a domain is refused
   // (postmaster must reach somebody): remove the domain instead.
   Result<AccountId> remove_account(const Mailbox& address);
@@ -58,6 +63,7 @@ class ControlStore {
   Result<void> reload();
   // Domains owned by an account just removed get their oldest account left, or nobody.
   Result<void> pass_on_domains_of(const std::string& account);
+  Result<void> insert_grants(AccountId account, const std::vector<std::string>& patterns);
   std::unique_ptr<sql::Database> database_;
   std::mutex write_mutex_;
   mutable std::mutex snapshot_mutex_;

@@ -236,10 +236,113 @@ TEST_F(ControlStoreTest, ANewerFileIsRefusedAndLeftAsItIs) {
   expect_error(ControlStore::open(file_), Errc::store_newer, "a newer Mailwright has written it");
   Result<std::unique_ptr<sql::Database>> raw = sql::Database::open(file_);
   EXPECT_EQ((*raw)->user_version(), 1000);
-  ASSERT_TRUE((*raw)->set_user_version(1));
+  ASSERT_TRUE((*raw)->set_user_version(2));
   raw->reset();
   reopen();
   EXPECT_TRUE(store_->snapshot()->is_local(domain("yahoo.test")));
+}
+
+// As the first release left it. Never edited: files like it are out there.
+constexpr const char* kVersionOne = R"sql(
+CREATE TABLE domain (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,
+  owner TEXT NOT NULL
+) STRICT;
+CREATE TABLE account (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  domain TEXT NOT NULL REFERENCES domain (name),
+  address TEXT NOT NULL UNIQUE,
+  password_hash TEXT NOT NULL,
+  disabled INTEGER NOT NULL DEFAULT 0,
+  quota_bytes INTEGER
+) STRICT;
+CREATE INDEX account_by_domain ON account (domain);
+CREATE TABLE alias (
+  address TEXT PRIMARY KEY,
+  domain TEXT NOT NULL REFERENCES domain (name) ON DELETE CASCADE
+) STRICT;
+CREATE INDEX alias_by_domain ON alias (domain);
+CREATE TABLE alias_member (
+  alias TEXT NOT NULL REFERENCES alias (address) ON DELETE CASCADE,
+  position INTEGER NOT NULL,
+  member TEXT NOT NULL,
+  PRIMARY KEY (alias, position)
+) STRICT;
+INSERT INTO domain VALUES (1, 'yahoo.test', 'jerry@yahoo.test');
+INSERT INTO account VALUES (7, 'yahoo.test', 'jerry@yahoo.test', '$y$hash', 1, 1000);
+INSERT INTO alias VALUES ('team@yahoo.test', 'yahoo.test');
+INSERT INTO alias_member VALUES ('team@yahoo.test', 0, 'jerry@yahoo.test');
+PRAGMA user_version = 1;
+)sql";
+
+TEST_F(ControlStoreTest, AFileOfTheFirstVersionIsBroughtUpWithAllItHolds) {
+  store_.reset();
+  std::filesystem::remove(file_);
+  {
+    Result<std::unique_ptr<sql::Database>> raw = sql::Database::open(file_);
+    const Result<void> made = (*raw)->run_script(kVersionOne);
+    ASSERT_TRUE(made) << describe(made.error());
+  }
+  for (int round = 0; round < 2; ++round) {  // the second time it is up to date
+    reopen();
+    const std::shared_ptr<const Directory> now = store_->snapshot();
+    ASSERT_EQ(now->domains().size(), 1u);
+    EXPECT_EQ(owner_of("yahoo.test"), "jerry@yahoo.test");
+    const AccountRow* jerry = now->account("jerry@yahoo.test");
+    ASSERT_NE(jerry, nullptr);
+    EXPECT_EQ(jerry->id, AccountId{7});
+    EXPECT_EQ(jerry->password_hash, "$y$hash");
+    EXPECT_TRUE(jerry->disabled);
+    EXPECT_EQ(jerry->quota_bytes, 1000u);
+    EXPECT_EQ(jerry->send_as.size(), static_cast<std::size_t>(round));
+    EXPECT_NE(now->alias("team@yahoo.test"), nullptr);
+    ASSERT_TRUE(store_->grant(address("jerry@yahoo.test"), {"*@gmail.test"}));
+  }
+}
+
+TEST_F(ControlStoreTest, GrantsComeAndGoAndStayWithTheirAccount) {
+  add_domain("yahoo.test");
+  using Patterns = std::vector<std::string>;
+  const auto granted = [this](std::string_view account) {
+    return store_->snapshot()->account(account)->send_as;
+  };
+  add_account("jerry@yahoo.test");
+  ASSERT_TRUE(store_->add_account(address("ann@yahoo.test"), "$y$hash", std::nullopt,
+                                  {"Team@Yahoo.test", "*@GMAIL.test", "team@yahoo.test"}));
+  EXPECT_EQ(granted("ann@yahoo.test"), (Patterns{"*@gmail.test", "team@yahoo.test"}));
+  EXPECT_EQ(granted("jerry@yahoo.test"), Patterns{});
+  ASSERT_TRUE(store_->grant(address("Jerry@yahoo.test"), {"z@a.test", "a@z.test", "z@a.test"}));
+  ASSERT_TRUE(store_->grant(address("jerry@yahoo.test"), {"a@z.test"})) << "granted already";
+  reopen();
+  EXPECT_EQ(granted("jerry@yahoo.test"), (Patterns{"a@z.test", "z@a.test"}));
+  expect_error(store_->revoke(address("jerry@yahoo.test"), {"a@z.test", "b@z.test"}),
+               Errc::not_found, "b@z.test is not granted to jerry@yahoo.test");
+  EXPECT_EQ(granted("jerry@yahoo.test"), (Patterns{"a@z.test", "z@a.test"}));
+  ASSERT_TRUE(store_->revoke(address("jerry@yahoo.test"), {"A@z.test"}));
+  EXPECT_EQ(granted("jerry@yahoo.test"), Patterns{"z@a.test"});
+  ASSERT_TRUE(store_->remove_account(address("ann@yahoo.test")));
+  add_account("ann@yahoo.test");
+  EXPECT_EQ(granted("ann@yahoo.test"), Patterns{}) << "grants went with the other Ann";
+}
+
+TEST_F(ControlStoreTest, BadGrantsAreRefusedAndChangeNothing) {
+  add_domain("yahoo.test");
+  add_account("jerry@yahoo.test");
+  const Mailbox jerry = address("jerry@yahoo.test");
+  for (const char* bad : {"", "*", "@gmail.test", "gmail.test", "*@", "je*@gmail.test",
+                          "**@gmail.test", "*@*", "*@*.gmail.test", "postmaster"}) {
+    expect_error(store_->grant(jerry, {"fine@gmail.test", bad}), Errc::invalid_argument,
+                 "is no sender to grant");
+    expect_error(store_->add_account(address("x@yahoo.test"), "$y$hash", std::nullopt, {bad}),
+                 Errc::invalid_argument, "is no sender to grant");
+  }
+  expect_error(store_->grant(address("no@yahoo.test"), {"a@b.test"}), Errc::not_found,
+               "no account");
+  expect_error(store_->revoke(address("no@yahoo.test"), {"a@b.test"}), Errc::not_found,
+               "no account");
+  EXPECT_TRUE(store_->snapshot()->account("jerry@yahoo.test")->send_as.empty());
+  EXPECT_EQ(store_->snapshot()->account("x@yahoo.test"), nullptr);
 }
 
 TEST_F(ControlStoreTest, TheDatabaseOfAnotherProgramIsRefused) {

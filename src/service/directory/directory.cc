@@ -1,5 +1,6 @@
 #include "service/directory/directory.h"
 
+#include <algorithm>
 #include <unordered_set>
 #include <utility>
 
@@ -152,10 +153,23 @@ Resolution Directory::resolve(const Mailbox& recipient) const {
   return resolution;
 }
 
+namespace {
+
+bool is_granted(const AccountRow& account, const std::string& address) {
+  const auto has = [&account](const std::string& pattern) {
+    return std::ranges::binary_search(account.send_as, pattern);
+  };
+  if (account.send_as.empty()) return false;  // nearly always
+  return has(address) || has(concat("*@", domain_of(address)));
+}
+
+}  // namespace
+
 bool Directory::may_send_as(std::string_view login, const Mailbox& sender) const {
   const AccountRow* self = account(login);
   if (self == nullptr) return false;
   const std::string address = sender.key();
+  if (is_granted(*self, address)) return true;
   if (const AccountRow* named = find_account(address)) return named == self;
   if (const AliasRow* list = find_alias(address)) {
     return list->members.size() == 1 && iequals(list->members[0], self->address);

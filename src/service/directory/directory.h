@@ -29,6 +29,7 @@ struct AccountRow {
   bool disabled = false;
   std::uint64_t quota_bytes = 0;  // only where has_quota
   bool has_quota = false;
+  std::vector<std::string> send_as{};  // granted senders: "team@yahoo.test", "*@yahoo.test"; sorted
 };
 struct AliasRow {
   std::string address;  // lower case; "@domain" is the catch-all of a domain
@@ -69,9 +70,9 @@ class Directory {
   const AccountRow* account(std::string_view address) const;
   const AccountRow* account(AccountId id) const;
   const AliasRow* alias(std::string_view address) const;
-  // Whether `login` may use this sender: its own address, with any +tag, or an alias whose only
-  // member it is (RFC 6409 §6.1). A tagged address that is somebody's own is that one's, and a
-  // catch-all gives no right to send.
+  // Whether `login` may use this sender: its own address, with any +tag, an alias whose only member
+  // it is, or what was granted to it (RFC 6409 §6.1). A tagged address that is somebody's own is
+  // that one's, a catch-all gives no right to send, and a granted address is granted without tags.
   bool may_send_as(std::string_view login, const Mailbox& sender) const;
 
   const std::vector<DomainRow>& domains() const { return domains_; }

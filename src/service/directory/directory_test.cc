@@ -244,6 +244,25 @@ TEST_F(DirectoryTest, ATaggedAddressThatIsAnAccountBelongsToIt) {
   EXPECT_TRUE(directory.may_send_as("a+b@y.test", address("a+b@y.test")));
 }
 
+TEST_F(DirectoryTest, ALoginSendsAsWhatWasGrantedToIt) {
+  AccountRow ann = account(1, "ann@yahoo.test");
+  ann.send_as = {"*@shop.test", "boss@elsewhere.test", "jerry@yahoo.test"};
+  const Directory directory({{"yahoo.test", ""}}, {ann, account(2, "jerry@yahoo.test")},
+                            {{"team@yahoo.test", {"jerry@yahoo.test"}}});
+  for (const char* sender :
+       {"boss@elsewhere.test", "BOSS@Elsewhere.test", "jerry@yahoo.test", "any@shop.test",
+        "any+tag@SHOP.test", "\"odd one\"@shop.test", "ann@yahoo.test"}) {
+    EXPECT_TRUE(directory.may_send_as("Ann@yahoo.test", address(sender))) << sender;
+  }
+  for (const char* sender : {"boss+x@elsewhere.test", "bos@elsewhere.test", "any@sub.shop.test",
+                             "any@xshop.test", "team@yahoo.test", "\"*@shop.test\"@gmail.test"}) {
+    EXPECT_FALSE(directory.may_send_as("ann@yahoo.test", address(sender))) << sender;
+  }
+  EXPECT_FALSE(directory.may_send_as("ann@yahoo.test", bare("postmaster")));
+  EXPECT_FALSE(directory.may_send_as("jerry@yahoo.test", address("any@shop.test")));
+  EXPECT_FALSE(directory.may_send_as("jerry@yahoo.test", address("ann@yahoo.test")));
+}
+
 TEST_F(DirectoryTest, AccountsAreFoundByAddressAndId) {
   const Directory directory = make({});
   EXPECT_EQ(directory.account("ANN@yahoo.test"), directory.account(AccountId{2}));
