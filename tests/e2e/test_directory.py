@@ -166,6 +166,41 @@ class Directory(unittest.TestCase):
         smtp.auth_plain("change@yahoo.test", "secret of change@yahoo.test", 535)
         smtp.auth_plain("change@yahoo.test", "another one", 235)
 
+    def test_a_hash_from_another_server(self):
+        # "mouse hole", as Dovecot and Postfix set-ups keep it
+        hashes = {
+            "sha@yahoo.test": "{SHA512-CRYPT}$6$saltstring$dIgdmRFoldW1MgMkxsjZ4Ybo7DsiYjb4d2NINkFEWx2X9PuenRHGcEvCY"
+                              "gebVJJnkJ.ucNJLQKwPGmUjilshB1",
+            "blf@yahoo.test": "{BLF-CRYPT}$2y$05$CCCCCCCCCCCCCCCCCCCCC.jRId12i/HyU56PODjHV65K3pDZKm7JO",
+            "argon@yahoo.test": "{ARGON2ID}$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$gD4tDx2lbw6dhihTNvaQohV8rrawibJn"
+                                "98w7J3q3THo",
+        }
+        for address, imported in hashes.items():
+            self.daemon.ctl("account", "add", address, "--password-hash-stdin", stdin=imported + "\n")
+            for again in range(2):  # the first login makes the hash ours
+                smtp = self.daemon.connect("submission", "implicit")
+                smtp.ehlo()
+                smtp.auth_plain(address, "mouse holf", 535)
+                smtp.auth_plain(address, "mouse hole", 235)
+                smtp.quit()
+        self.daemon.add_account("later@yahoo.test")
+        self.daemon.ctl("account", "passwd", "later@yahoo.test", "--password-hash-stdin",
+                        stdin=hashes["sha@yahoo.test"] + "\n")
+        smtp = self.daemon.connect("submission", "implicit")
+        smtp.ehlo()
+        smtp.auth_plain("later@yahoo.test", "mouse hole", 235)
+
+    def test_what_is_no_hash_is_refused_with_a_sentence(self):
+        for given, says in (("{PLAIN}mouse hole", "--password-stdin"), ("{SSHA}Zm9v", "Known are {CRYPT}"),
+                            ("mouse hole", "no hash"), ("{SHA512-CRYPT}$6$saltstring$dIgd", "cut off")):
+            done = self.daemon.run("account", "add", "bad@yahoo.test", "--password-hash-stdin", stdin=given + "\n")
+            self.assertEqual(65, done.returncode, done.stderr)
+            self.assertIn(says, done.stderr)
+        for options in ([], ["--password-stdin", "--password-hash-stdin"]):
+            done = self.daemon.run("account", "add", "bad@yahoo.test", *options, stdin="x\n")
+            self.assertEqual(64, done.returncode, done.stderr)
+            self.assertIn("--password-hash-stdin", done.stderr)
+
     def test_a_removed_account_takes_its_mail_along(self):
         self.daemon.add_account("brief@yahoo.test")
         self.deliver(["brief@yahoo.test"], "not for long")

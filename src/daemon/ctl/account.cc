@@ -15,6 +15,10 @@ std::expected<std::string, Refusal> hash_secret(const Request& request) {
                   "The password is empty. Give it as one line on standard input, with "
                   "--password-stdin.");
   }
+  if (request.has("--password-hash-stdin")) {
+    MAIL_TRY(std::string imported, password::import_hash(request.secret));
+    return imported;
+  }
   MAIL_TRY(std::string hashed, password::hash(request.secret));
   return hashed;
 }

@@ -15,7 +15,12 @@ struct Row {
 };
 
 const Option kPasswordStdin{"--password-stdin", Takes::flag, "",
-                            "Reads the password, one line, from standard input.", true};
+                            "Reads the password, one line, from standard input."};
+const Option kPasswordHashStdin{
+    "--password-hash-stdin", Takes::flag, "",
+    "Instead of it reads a hash from another server, like {SHA512-CRYPT}$6$...; with {CRYPT}, "
+    "{BLF-CRYPT}, {SHA256-CRYPT}, {SHA512-CRYPT}, {MD5-CRYPT}, {ARGON2I}, {ARGON2ID}, "
+    "or without a scheme."};
 const Option kFolder{"--folder", Takes::value, "NAME", "Another folder than INBOX."};
 
 const std::vector<Row>& server_rows() {
@@ -102,6 +107,7 @@ const std::vector<Row>& directory_rows() {
         "add",
         {{"ADDRESS"}},
         {kPasswordStdin,
+         kPasswordHashStdin,
          {"--quota", Takes::value, "SIZE", "Most its mailboxes may hold, like 2GiB."},
          {"--send-as", Takes::values, "PATTERN",
           "Another sender it may use, like team@yahoo.test or *@yahoo.test; may be given again."}},
@@ -113,7 +119,7 @@ const std::vector<Row>& directory_rows() {
       {{"account",
         "passwd",
         {{"ADDRESS"}},
-        {kPasswordStdin},
+        {kPasswordStdin, kPasswordHashStdin},
         false,
         Needs::daemon,
         "Changes the password of an account."},

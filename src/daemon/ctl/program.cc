@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -59,6 +60,12 @@ std::expected<std::shared_ptr<const Settings>, Refusal> read_settings(const std:
   return refuse(Exit::config, std::move(text));
 }
 
+bool takes_password(const cli::Command& command) {
+  return std::ranges::any_of(command.options, [](const cli::Option& option) {
+    return option.name == "--password-hash-stdin";
+  });
+}
+
 std::expected<Request, Refusal> make_request(const cli::Invocation& invocation) {
   Request request{std::string(invocation.command->noun),
                   std::string(invocation.command->verb),
@@ -66,7 +73,15 @@ std::expected<Request, Refusal> make_request(const cli::Invocation& invocation) 
                   invocation.json,
                   {},
                   {}};
-  if (request.has("--password-stdin")) {
+  const bool open = request.has("--password-stdin");
+  const bool hashed = request.has("--password-hash-stdin");
+  if (open == hashed && takes_password(*invocation.command)) {
+    return refuse(Exit::usage,
+                  concat(request.noun, ' ', request.verb,
+                         " needs one password: give either --password-stdin or, for the hash of "
+                         "another server, --password-hash-stdin."));
+  }
+  if (open || hashed) {
     MAIL_TRY(request.secret, read_password_line(STDIN_FILENO));
   }
   for (auto& [name, values] : request.values) {

@@ -1,6 +1,7 @@
-// The only file that sees crypt.h.
+// The only file that sees crypt.h and argon2.h.
 #include "platform/password/password.h"
 
+#include <argon2.h>
 #include <crypt.h>
 
 #include <cerrno>
@@ -18,6 +19,7 @@ namespace {
 // up doubles both, for every login.
 constexpr const char* kMethod = "$y$";
 constexpr unsigned long kCost = 5;
+constexpr std::string_view kCurrent = "$y$j9T$";  // how hashes of that cost begin
 
 // libxcrypt's working memory holds the secret afterwards: wiped with the object.
 struct Scratch {
@@ -46,6 +48,15 @@ bool equal_in_constant_time(std::string_view a, std::string_view b) {
   return seen == 0;
 }
 
+bool is_argon2(std::string_view stored) { return stored.starts_with("$argon2"); }
+
+// argon2_error_codes. The library compares in constant time and wipes its memory.
+int argon2_check(const std::string& password, const std::string& stored) {
+  return stored.starts_with("$argon2id$")
+             ? argon2id_verify(stored.c_str(), password.data(), password.size())
+             : argon2i_verify(stored.c_str(), password.data(), password.size());
+}
+
 bool has_nul(const std::string& password) { return password.find('\0') != std::string::npos; }
 
 }  // namespace
@@ -69,10 +80,26 @@ Result<std::string> hash(const std::string& password) {
 }
 
 bool matches(const std::string& password, const std::string& stored_hash) {
+  if (is_argon2(stored_hash)) {
+    return argon2_check(password, stored_hash) == ARGON2_OK && !has_nul(password);
+  }
   const std::string computed = crypt_string(password, stored_hash);
   // Decided after the work, so that no kind of password answers sooner than another.
   return !computed.empty() && !has_nul(password) && equal_in_constant_time(computed, stored_hash);
 }
+
+bool is_well_formed(const std::string& stored_hash) {
+  static const std::string any = "x";
+  if (is_argon2(stored_hash)) {
+    const int found = argon2_check(any, stored_hash);
+    return found == ARGON2_OK || found == ARGON2_VERIFY_MISMATCH;
+  }
+  const std::string computed = crypt_string(any, stored_hash);
+  // crypt() ignores what stands behind the salt; of the whole hash only the length can be told.
+  return !computed.empty() && computed.size() == stored_hash.size();
+}
+
+bool is_current(std::string_view stored_hash) { return stored_hash.starts_with(kCurrent); }
 
 const std::string& decoy_hash() {
   static const std::string decoy = [] {

@@ -51,6 +51,13 @@ TEST(Password, TheDecoyCostsWhatARealOneCosts) {
   EXPECT_EQ(decoy_hash(), decoy_hash());
 }
 
+TEST(Password, WhatIsMadeNowIsCurrentAndWhatWasImportedIsNot) {
+  EXPECT_TRUE(is_current(*hash("x")));
+  EXPECT_TRUE(is_current(decoy_hash()));
+  EXPECT_FALSE(is_current("$y$j8T$salt$hash"));
+  EXPECT_FALSE(is_current("$6$salt$hash"));
+}
+
 TEST(Password, WipingLeavesNothing) {
   std::string secret = "a password long enough to live on the heap, beyond any small buffer";
   secret.resize(10);

@@ -2,9 +2,27 @@
 
 #include <utility>
 
+#include "base/log.h"
 #include "platform/password/password.h"
 
 namespace mail {
+namespace {
+
+// A hash from another server costs a login another time than the decoy, which tells strangers that
+// the account exists, and may be weak. So the first login that knows the password replaces it.
+void make_current(ControlStore& control, const std::string& address, const std::string& stored,
+                  const std::string& password) {
+  if (password::is_current(stored)) return;
+  const Result<std::string> made = password::hash(password);
+  if (!made) return;  // longer than our hashes take: it stays as it is
+  const Result<void> replaced = control.replace_hash(address, stored, *made);
+  if (!replaced) {
+    log::warning("auth.hash_not_replaced",
+                 {{"account", address}, {"error", describe(replaced.error())}});
+  }
+}
+
+}  // namespace
 
 Authenticator::Authenticator(ControlStore& control, WorkerPool& pool)
     : control_(control), pool_(pool) {
@@ -18,8 +36,10 @@ Task<Authenticator::Answer> Authenticator::check(std::string user, std::string p
   const AccountRow* row = directory->account(user);
   const bool may_log_in = row != nullptr && !row->disabled;
   const std::string& stored = may_log_in ? row->password_hash : password::decoy_hash();
-  const Result<bool> matched = co_await on(pool_, [&password, &stored]() -> Result<bool> {
-    return password::matches(password, stored);
+  const Result<bool> matched = co_await on(pool_, [&]() -> Result<bool> {
+    const bool right = password::matches(password, stored);
+    if (right && may_log_in) make_current(control_, row->address, stored, password);
+    return right;
   });
   password::wipe(password);
   if (!matched) co_return Answer{LoginResult::busy, {}};

@@ -84,6 +84,21 @@ TEST_F(AuthenticatorTest, EveryKindOfLoginWaitsForThePool) {
   go_on.release();
 }
 
+TEST_F(AuthenticatorTest, AnImportedHashLetsInAndIsMadeOursByTheFirstLogin) {
+  WorkerPool pool(1, 8);
+  const Mailbox jerry = Mailbox::parse("jerry@yahoo.test").value();
+  const std::string imported =
+      "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$gD4tDx2lbw6dhihTNvaQohV8rrawibJn98w7J3q3THo";
+  ASSERT_TRUE(store_->set_password(jerry, imported));
+  EXPECT_EQ(check(pool, "jerry@yahoo.test", "wrong").result, LoginResult::wrong);
+  EXPECT_EQ(store_->snapshot()->account("jerry@yahoo.test")->password_hash, imported);
+  EXPECT_EQ(check(pool, "jerry@yahoo.test", "mouse hole").result, LoginResult::accept);
+  const std::string now = store_->snapshot()->account("jerry@yahoo.test")->password_hash;
+  EXPECT_TRUE(password::is_current(now)) << now;
+  EXPECT_EQ(check(pool, "jerry@yahoo.test", "mouse hole").result, LoginResult::accept);
+  EXPECT_EQ(store_->snapshot()->account("jerry@yahoo.test")->password_hash, now);
+}
+
 TEST_F(AuthenticatorTest, AChangeHoldsForTheNextLogin) {
   WorkerPool pool(1, 8);
   const Mailbox jerry = Mailbox::parse("jerry@yahoo.test").value();

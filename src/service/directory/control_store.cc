@@ -327,6 +327,15 @@ Result<void> ControlStore::set_password(const Mailbox& address, const std::strin
   return reload();
 }
 
+Result<void> ControlStore::replace_hash(const std::string& address, const std::string& before,
+                                        const std::string& after) {
+  const std::lock_guard lock(write_mutex_);
+  MAIL_TRY(
+      database_->run("UPDATE account SET password_hash = ? WHERE address = ? AND password_hash = ?",
+                     {after, address, before}));
+  return reload();
+}
+
 Result<void> ControlStore::set_disabled(const Mailbox& address, bool disabled) {
   const std::lock_guard lock(write_mutex_);
   MAIL_TRY(database_->run("UPDATE account SET disabled = ? WHERE address = ?",

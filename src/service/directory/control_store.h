@@ -42,6 +42,9 @@ class ControlStore {
                                 std::optional<std::uint64_t> quota_bytes,
                                 const std::vector<std::string>& send_as = {});
   Result<void> set_password(const Mailbox& address, const std::string& password_hash);
+  // The same password in another form. Changes nothing where `before` is not what is stored by now.
+  Result<void> replace_hash(const std::string& address, const std::string& before,
+                            const std::string& after);
   Result<void> set_disabled(const Mailbox& address, bool disabled);
   // Senders the account may use besides its own (RFC 6409 §6.1): an address, here or elsewhere, or
   // "*@domain". Granting twice changes nothing; revoking what was not granted is not_found.

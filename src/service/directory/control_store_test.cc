@@ -159,6 +159,15 @@ TEST_F(ControlStoreTest, PasswordAndStateOfAnAccountChange) {
   EXPECT_FALSE(store_->snapshot()->account("jerry@yahoo.test")->disabled);
 }
 
+TEST_F(ControlStoreTest, AHashIsReplacedOnlyWhereItIsStillTheOneThatWasChecked) {
+  add_domain("yahoo.test");
+  add_account("jerry@yahoo.test");
+  ASSERT_TRUE(store_->replace_hash("jerry@yahoo.test", "$y$other", "$y$new"));
+  EXPECT_EQ(store_->snapshot()->account("jerry@yahoo.test")->password_hash, "$y$hash");
+  ASSERT_TRUE(store_->replace_hash("jerry@yahoo.test", "$y$hash", "$y$new"));
+  EXPECT_EQ(store_->snapshot()->account("jerry@yahoo.test")->password_hash, "$y$new");
+}
+
 TEST_F(ControlStoreTest, TheFirstAccountOwnsItsDomainWhereNobodyIsNamed) {
   add_domain("yahoo.test");
   EXPECT_EQ(owner_of("yahoo.test"), "");
