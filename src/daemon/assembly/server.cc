@@ -60,6 +60,7 @@ SmtpLimits smtp_limits(const LimitSettings& limits) {
   out.connections_per_client = limits.connections_per_client;
   out.connections_per_minute = limits.connection_rate;
   out.messages_per_minute = limits.message_rate;
+  out.failed_logins = {limits.failed_logins_per_minute, limits.failed_logins_per_day};
   return out;
 }
 
@@ -83,7 +84,7 @@ Server::Server(std::shared_ptr<const Settings> settings, const Clock& clock, log
       started_at_(clock.wall_now()),
       state_(std::move(state)),
       hash_pool_(cores(), kMaxWaitingHashes),
-      authenticator_(*state_->control, hash_pool_),
+      authenticator_(*state_->control, hash_pool_, clock),
       spool_(*state_->store, *state_->control, judges_, clock),
       settings_(std::move(settings)) {
   std::vector<net::IoThread*> threads;

@@ -186,6 +186,21 @@ inline constexpr auto kLimitSettings = std::to_array<Setting<LimitSettings>>({
      {1, 1'000'000},
      Reload::live,
      "Messages a minute from one address (IPv6: one /64) before login."},
+    {"failed_logins_per_minute",
+     &LimitSettings::failed_logins_per_minute,
+     "10",
+     {1, 1'000'000},
+     Reload::live,
+     "Failed logins from one address (IPv6: one /64) within a minute, and ten times as many from "
+     "its network (/24, IPv6: /48); then logins are answered 421. The same wrong password of the "
+     "same user counts once a day, and where somebody logged in within 30 days ten times as many "
+     "are allowed."},
+    {"failed_logins_per_day",
+     &LimitSettings::failed_logins_per_day,
+     "50",
+     {1, 1'000'000},
+     Reload::live,
+     "The same within a day."},
 });
 
 inline constexpr auto kLogSettings = std::to_array<Setting<LogSettings>>({

@@ -24,26 +24,35 @@ void make_current(ControlStore& control, const std::string& address, const std::
 
 }  // namespace
 
-Authenticator::Authenticator(ControlStore& control, WorkerPool& pool)
-    : control_(control), pool_(pool) {
+Authenticator::Authenticator(ControlStore& control, WorkerPool& pool, const Clock& clock)
+    : control_(control), pool_(pool), throttle_(clock) {
   (void)password::decoy_hash();  // computed here, not while the first stranger waits
 }
 
 // One path for every kind of login: a snapshot, one hash on the pool, one answer. Only the string
 // that is hashed against differs (security.md 41).
-Task<Authenticator::Answer> Authenticator::check(std::string user, std::string password) {
+Task<Authenticator::Answer> Authenticator::check(Login login) {
+  const LoginThrottle::Attempt attempt = throttle_.attempt(login.from, login.user, login.password);
+  if (!throttle_.admits(attempt, login.limits)) {
+    password::wipe(login.password);
+    co_return Answer{LoginResult::throttled, {}};
+  }
   const std::shared_ptr<const Directory> directory = control_.snapshot();
-  const AccountRow* row = directory->account(user);
+  const AccountRow* row = directory->account(login.user);
   const bool may_log_in = row != nullptr && !row->disabled;
   const std::string& stored = may_log_in ? row->password_hash : password::decoy_hash();
   const Result<bool> matched = co_await on(pool_, [&]() -> Result<bool> {
-    const bool right = password::matches(password, stored);
-    if (right && may_log_in) make_current(control_, row->address, stored, password);
+    const bool right = password::matches(login.password, stored);
+    if (right && may_log_in) make_current(control_, row->address, stored, login.password);
     return right;
   });
-  password::wipe(password);
+  password::wipe(login.password);
   if (!matched) co_return Answer{LoginResult::busy, {}};
-  if (!*matched || !may_log_in) co_return Answer{LoginResult::wrong, {}};
+  if (!*matched || !may_log_in) {
+    throttle_.failed(attempt);
+    co_return Answer{LoginResult::wrong, {}};
+  }
+  throttle_.succeeded(attempt);
   co_return Answer{LoginResult::accept, row->address};
 }
 

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <semaphore>
 
+#include "base/text.h"
 #include "platform/password/password.h"
 
 namespace mail {
@@ -31,10 +32,17 @@ class AuthenticatorTest : public testing::Test {
 
   Authenticator::Answer check(WorkerPool& pool, const std::string& user,
                               const std::string& password) {
-    Authenticator authenticator(*store_, pool);
-    return block_on(loop_, authenticator.check(user, password));
+    Authenticator authenticator(*store_, pool, clock_);
+    return check(authenticator, user, password);
   }
 
+  Authenticator::Answer check(Authenticator& authenticator, const std::string& user,
+                              const std::string& password) {
+    Login login{user, password, IpAddress::parse("192.0.2.1").value(), {}};
+    return block_on(loop_, authenticator.check(std::move(login)));
+  }
+
+  ManualClock clock_{WallTime{}};
   LoopExecutor loop_;
   std::filesystem::path folder_;
   std::unique_ptr<ControlStore> store_;
@@ -97,6 +105,34 @@ TEST_F(AuthenticatorTest, AnImportedHashLetsInAndIsMadeOursByTheFirstLogin) {
   EXPECT_TRUE(password::is_current(now)) << now;
   EXPECT_EQ(check(pool, "jerry@yahoo.test", "mouse hole").result, LoginResult::accept);
   EXPECT_EQ(store_->snapshot()->account("jerry@yahoo.test")->password_hash, now);
+}
+
+TEST_F(AuthenticatorTest, AfterTenFailuresNothingIsTriedForAMinuteNotEvenTheRightPassword) {
+  WorkerPool pool(1, 8);
+  Authenticator authenticator(*store_, pool, clock_);
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_EQ(check(authenticator, "jerry@yahoo.test", concat(i)).result, LoginResult::wrong);
+  }
+  EXPECT_EQ(check(authenticator, "jerry@yahoo.test", "secret").result, LoginResult::throttled);
+  clock_.advance(Milliseconds{60'000});
+  EXPECT_EQ(check(authenticator, "jerry@yahoo.test", "secret").result, LoginResult::accept);
+}
+
+TEST_F(AuthenticatorTest, ALoginThatCouldNotBeCheckedIsNoFailure) {
+  std::binary_semaphore started(0);
+  std::binary_semaphore go_on(0);
+  WorkerPool pool(1, 1);
+  Authenticator authenticator(*store_, pool, clock_);
+  ASSERT_TRUE(pool.try_post([&] {
+    started.release();
+    go_on.acquire();
+  }));
+  started.acquire();
+  ASSERT_TRUE(pool.try_post([] {}));
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(check(authenticator, "jerry@yahoo.test", concat(i)).result, LoginResult::busy);
+  }
+  go_on.release();
 }
 
 TEST_F(AuthenticatorTest, AChangeHoldsForTheNextLogin) {

@@ -1,5 +1,5 @@
-// Who is connected, and whose logins fail: the limits per client address and in all (security.md
-// §3, 42). IPv6 clients count by /64. Any thread; one mutex, taken at connect, leave and login.
+// Who is connected: the limits per client address and in all (security.md §3). IPv6 clients count
+// by /64. Any thread; one mutex, taken at connect and leave.
 #pragma once
 
 #include <atomic>
@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "codec/address/ip_address.h"
+#include "service/auth/login_throttle.h"
 #include "service/policy/limits.h"
 
 namespace mail {
@@ -19,8 +20,7 @@ struct SmtpLimits {
   std::uint32_t connections_per_client = 50;
   std::uint32_t connections_per_minute = 60;
   std::uint32_t messages_per_minute = 300;
-  std::uint32_t failed_logins_per_minute = 10;
-  std::uint32_t failed_logins_per_day = 50;
+  LoginLimits failed_logins;
 };
 
 class ClientTable {
@@ -34,11 +34,6 @@ class ClientTable {
                   MonoTime now);
   void leave(const std::string& key);
 
-  // After more failures than allowed an address may not try for a while (security.md 42).
-  void login_failed(const std::string& key, const SmtpLimits& limits, Limits& buckets,
-                    MonoTime now);
-  bool login_blocked(const std::string& key, MonoTime now);
-
   std::size_t connections() const { return total_; }
   // Few connections are left: idle ones get less time.
   bool stressed(const SmtpLimits& limits) const {
@@ -47,8 +42,7 @@ class ClientTable {
 
  private:
   std::mutex mutex_;
-  std::unordered_map<std::string, std::uint32_t> open_;      // connections by client
-  std::unordered_map<std::string, MonoTime> blocked_until_;  // bounded: see login_failed()
+  std::unordered_map<std::string, std::uint32_t> open_;  // connections by client
   std::atomic<std::size_t> total_{0};
 };
 

@@ -71,12 +71,9 @@ Task<void> Connection::ask_judges(Mailbox recipient) {
 }
 
 Task<void> Connection::check_login(smtp::AskLogin login) {
-  if (clients_.login_blocked(client_key_, now())) {
-    session_.answer(LoginVerdict::throttled, {});
-    co_return;
-  }
-  Authenticator::Answer answer =
-      co_await services_.authenticator.check(std::move(login.user), std::move(login.password));
+  Login asked{std::move(login.user), std::move(login.password), peer_.address,
+              settings_->limits.failed_logins};
+  Authenticator::Answer answer = co_await services_.authenticator.check(std::move(asked));
   switch (answer.result) {
     case LoginResult::accept:
       session_.answer(LoginVerdict::accept, std::move(answer.account));
@@ -86,8 +83,11 @@ Task<void> Connection::check_login(smtp::AskLogin login) {
       break;
     case LoginResult::wrong:
       log::info("smtpd.login_failed", {{"client", client_key_}});
-      clients_.login_failed(client_key_, settings_->limits, services_.limits, now());
       session_.answer(LoginVerdict::wrong, {});
+      break;
+    case LoginResult::throttled:
+      log::info("smtpd.login_throttled", {{"client", client_key_}});
+      session_.answer(LoginVerdict::throttled, {});
       break;
   }
 }

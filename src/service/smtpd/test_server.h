@@ -90,7 +90,7 @@ class SmtpServerTest : public testing::Test {
     control_ = std::move(*ControlStore::open(folder_ / "control.db"));
     EXPECT_TRUE(control_->add_domain(*Domain::parse("yahoo.test"), ""));
     jerry_ = add_account("jerry@yahoo.test", std::nullopt);
-    authenticator_ = std::make_unique<Authenticator>(*control_, pool_);
+    authenticator_ = std::make_unique<Authenticator>(*control_, pool_, clock_);
     spool_ = std::make_unique<Spool>(store_, *control_, judges_, clock_);
     listener_.address = "127.0.0.1:0";
     listener_.hostname = "mx.yahoo.test";

@@ -1,0 +1,57 @@
+"""What an address may fail, and an account may send (security.md 42)."""
+import unittest
+
+from lib.daemon import Daemon, password_of
+from lib.smtp import message
+
+TOM, JERRY = "tom@gmail.test", "jerry@yahoo.test"
+HOME, OFFICE, STRANGER = "127.30.1.1", "127.31.1.1", "127.32.1.1"
+
+
+class FailedLogins(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.daemon = Daemon(accounts=[TOM, JERRY])
+        try:
+            cls.daemon.start()
+            cls.daemon.setup()
+        except BaseException:
+            cls.daemon.remove()
+            raise
+
+    @classmethod
+    def tearDownClass(cls):
+        try:
+            assert cls.daemon.stop() == 0
+        finally:
+            cls.daemon.remove()
+
+    def client(self, source):
+        smtp = self.daemon.connect("submission", "implicit", source=source)
+        smtp.ehlo()
+        return smtp
+
+    def test_ten_wrong_passwords_and_the_address_must_wait(self):
+        smtp = self.client(STRANGER)
+        for guess in range(10):
+            smtp.auth_plain(JERRY, f"guess {guess}", 535)
+        reply = smtp.auth_plain(JERRY, password_of(JERRY), 421)
+        self.assertEqual("4.7.0", reply.enhanced())
+        self.assertTrue(smtp.at_end())
+        self.daemon.wait_for("smtpd.login_throttled", where=lambda line: line["client"] == STRANGER)
+        self.client(STRANGER).auth_plain(TOM, "another user", 421)
+        self.client(HOME).auth_plain(JERRY, password_of(JERRY), 235)
+
+    def test_one_phone_with_an_old_password_does_not_lock_out_its_office(self):
+        for _ in range(3):
+            phone = self.client(OFFICE)
+            for _ in range(15):
+                phone.auth_plain(JERRY, "the old one", 535)
+        self.client(OFFICE).auth_plain(TOM, password_of(TOM), 235)
+        # Somebody has logged in there: ten times the limit, and Tom's own logins are counted apart.
+        for attempt in range(6):
+            smtp = self.client(OFFICE)
+            for guess in range(19 if attempt < 5 else 4):
+                smtp.auth_plain(JERRY, f"guess {attempt} {guess}", 535)
+        self.client(OFFICE).auth_plain(JERRY, password_of(JERRY), 421)
+        self.client(OFFICE).auth_plain(TOM, password_of(TOM), 235)
