@@ -55,3 +55,26 @@ class FailedLogins(unittest.TestCase):
                 smtp.auth_plain(JERRY, f"guess {attempt} {guess}", 535)
         self.client(OFFICE).auth_plain(JERRY, password_of(JERRY), 421)
         self.client(OFFICE).auth_plain(TOM, password_of(TOM), 235)
+
+
+class RecipientCap(unittest.TestCase):
+    def test_an_account_reaches_so_many_recipients_an_hour(self):
+        with Daemon(accounts=[JERRY, TOM], routes={"hold.test": "hold"},
+                    extra="[limits]\nrecipients_per_hour = 5") as daemon:
+            smtp = daemon.login(JERRY)
+            smtp.send_mail(JERRY, [f"friend{n}@hold.test" for n in range(4)], message("to four"))
+            smtp.cmd(f"MAIL FROM:<{JERRY}>", 250)
+            smtp.cmd(f"RCPT TO:<{TOM}>", 250)
+            self.assertEqual("4.7.0", smtp.cmd("RCPT TO:<friend5@hold.test>", 450).enhanced())
+            smtp.data(message("to the fifth"))  # who was taken gets it
+            line = daemon.wait_for("smtpd.account_over_limit")
+            self.assertEqual(JERRY, line["account"])
+            again = daemon.login(JERRY)
+            again.cmd(f"MAIL FROM:<{JERRY}>", 250)
+            again.cmd(f"RCPT TO:<{TOM}>", 450)
+            daemon.login(TOM).send_mail(TOM, [JERRY], message("from Tom"))
+            mx = daemon.connect("mx")
+            mx.ehlo()
+            mx.send_mail("a@elsewhere.test", [JERRY], message("from outside"))
+            self.assertEqual(["to the fifth"], [row["subject"] for row in daemon.mailbox(TOM)])
+            self.assertEqual({"from Tom", "from outside"}, {row["subject"] for row in daemon.mailbox(JERRY)})

@@ -42,6 +42,8 @@ inline constexpr Reply kTooManyLogins{"421 4.7.0 Too many failed logins, come ba
 inline constexpr Reply kTlsNotNow{"454 4.7.0 TLS not available now"};
 inline constexpr Reply kLoginNotNow{"454 4.7.0 Can not check the login now"};
 inline constexpr Reply kTryLater{"451 4.3.0 Not possible now, try again later"};
+inline constexpr Reply kAccountUsedUp{
+    "450 4.7.0 Too many recipients from this account, come back later"};
 inline constexpr Reply kMailboxFull{"452 4.2.2 Mailbox full"};
 inline constexpr Reply kStorageFull{"452 4.3.1 Not enough space"};
 inline constexpr Reply kTooManyRecipients{"452 4.5.3 Too many recipients, send the rest later"};
@@ -111,6 +113,7 @@ inline constexpr auto kCatalogue = std::to_array<Reply>({
     kTlsNotNow,
     kLoginNotNow,
     kTryLater,
+    kAccountUsedUp,
     kMailboxFull,
     kStorageFull,
     kTooManyRecipients,

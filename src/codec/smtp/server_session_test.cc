@@ -178,6 +178,7 @@ TEST(ServerSession, EveryVerdictHasItsReply) {
   EXPECT_EQ(reply_to_recipient(RecipientVerdict::refused), "550 5.7.1");
   EXPECT_EQ(reply_to_recipient(RecipientVerdict::try_later), "451 4.3.0");
   EXPECT_EQ(reply_to_recipient(RecipientVerdict::mailbox_full), "452 4.2.2");
+  EXPECT_EQ(reply_to_recipient(RecipientVerdict::too_many), "450 4.7.0");
   const auto reply_to_sender = [](SenderVerdict verdict) {
     Greeted client;
     take(client.wire.session(), "MAIL FROM:<>\r\n");

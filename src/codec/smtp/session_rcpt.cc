@@ -49,6 +49,9 @@ void ServerSession::answer(RecipientVerdict verdict) {
     case RecipientVerdict::try_later:
       send(kTryLater);
       break;
+    case RecipientVerdict::too_many:
+      send(kAccountUsedUp);
+      break;
   }
   asked_ = {};
   settle();

@@ -44,6 +44,7 @@ class World {
     }
     const bool trusted =
         !client.login.empty() || (listener.role == Role::relay && client.peer.may_relay);
+    if (key == "capped@hold.test" && trusted) return RecipientVerdict::too_many;
     return domain == "hold.test" && trusted ? RecipientVerdict::accept
                                             : RecipientVerdict::relay_denied;
   }

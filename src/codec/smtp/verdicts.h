@@ -25,6 +25,7 @@ enum class RecipientVerdict : std::uint8_t {
   refused,       // 550 5.7.1: policy
   mailbox_full,  // 452 4.2.2
   try_later,     // 451 4.3.0
+  too_many,      // 450 4.7.0: the account's recipients of this hour are used up
 };
 
 enum class LoginVerdict : std::uint8_t {

@@ -60,6 +60,7 @@ SmtpLimits smtp_limits(const LimitSettings& limits) {
   out.connections_per_client = limits.connections_per_client;
   out.connections_per_minute = limits.connection_rate;
   out.messages_per_minute = limits.message_rate;
+  out.recipients_per_hour = limits.recipients_per_hour;
   out.failed_logins = {limits.failed_logins_per_minute, limits.failed_logins_per_day};
   return out;
 }

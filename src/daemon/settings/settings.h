@@ -33,6 +33,7 @@ struct LimitSettings {
   std::uint32_t connections_per_client = 0;
   std::uint32_t connection_rate = 0;  // per minute
   std::uint32_t message_rate = 0;     // per minute
+  std::uint32_t recipients_per_hour = 0;
   std::uint32_t failed_logins_per_minute = 0;
   std::uint32_t failed_logins_per_day = 0;
 };

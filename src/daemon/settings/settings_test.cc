@@ -40,6 +40,7 @@ TEST(Settings, WhatIsNotWrittenHasItsDefault) {
   EXPECT_EQ(settings->limits.connections_per_client, 50u);
   EXPECT_EQ(settings->limits.connection_rate, 60u);
   EXPECT_EQ(settings->limits.message_rate, 300u);
+  EXPECT_EQ(settings->limits.recipients_per_hour, 1'000u);
   EXPECT_EQ(settings->limits.failed_logins_per_minute, 10u);
   EXPECT_EQ(settings->limits.failed_logins_per_day, 50u);
   EXPECT_EQ(settings->history.keep, seconds(45 * 86'400));

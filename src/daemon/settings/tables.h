@@ -186,6 +186,13 @@ inline constexpr auto kLimitSettings = std::to_array<Setting<LimitSettings>>({
      {1, 1'000'000},
      Reload::live,
      "Messages a minute from one address (IPv6: one /64) before login."},
+    {"recipients_per_hour",
+     &LimitSettings::recipients_per_hour,
+     "1000",
+     {1, 100'000'000},
+     Reload::live,
+     "Recipients an account may send to at once, and again within the next hour, against stolen "
+     "passwords; more are answered 450, and the log says whose they were."},
     {"failed_logins_per_minute",
      &LimitSettings::failed_logins_per_minute,
      "10",

@@ -21,6 +21,7 @@ struct SmtpLimits {
   std::uint32_t connections_per_minute = 60;
   std::uint32_t messages_per_minute = 300;
   LoginLimits failed_logins;
+  std::uint32_t recipients_per_hour = 1'000;  // of one account
 };
 
 class ClientTable {

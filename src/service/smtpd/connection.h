@@ -50,6 +50,7 @@ class Connection {
   // questions.cc
   smtp::SenderVerdict decide_sender(const ReversePath& path);
   Task<void> ask_judges(ReversePath path);
+  bool account_may_send_more();
   smtp::RecipientVerdict decide_recipient_now(const Mailbox& recipient, bool* ask_judges_too);
   Task<void> ask_judges(Mailbox recipient);
   Task<void> check_login(smtp::AskLogin login);

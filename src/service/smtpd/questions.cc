@@ -17,6 +17,7 @@ using smtp::RecipientVerdict;
 using smtp::SenderVerdict;
 
 constexpr Milliseconds kMinute{60'000};
+constexpr Milliseconds kHour{3'600'000};
 
 // Hold and discard at MAIL or RCPT concern the message: its own judge decides then.
 SenderVerdict sender_verdict(const Verdict& verdict) {
@@ -54,11 +55,27 @@ Task<void> Connection::ask_judges(ReversePath path) {
   session_.answer(sender_verdict(verdict));
 }
 
+// Against stolen passwords. Counted by recipient: one message can reach a thousand people.
+bool Connection::account_may_send_more() {
+  const std::string& account = session_.client().login;
+  const std::uint32_t cap = settings_->limits.recipients_per_hour;
+  if (account.empty()) return true;
+  if (services_.limits.take(concat("recipient ", account), 1, {cap, kHour}, now())) return true;
+  if (services_.limits.take(concat("recipient-log ", account), 1, {1, kMinute}, now())) {
+    log::warning("smtpd.account_over_limit",
+                 {{"account", account}, {"client", client_key_}, {"recipients_per_hour", cap}});
+  }
+  return false;
+}
+
 RecipientVerdict Connection::decide_recipient_now(const Mailbox& recipient, bool* ask_judges_too) {
   const auto directory = services_.control.snapshot();
   const RecipientDecision decision =
       decide_recipient(*settings_->listener, session_.client(), session_.transaction(), recipient,
                        *directory, *settings_->routes, services_.store);
+  if (decision.verdict == RecipientVerdict::accept && !account_may_send_more()) {
+    return RecipientVerdict::too_many;
+  }
   *ask_judges_too = decision.verdict == RecipientVerdict::accept && !decision.always_taken &&
                     !services_.judges.empty();
   return decision.verdict;

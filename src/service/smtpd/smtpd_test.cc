@@ -284,5 +284,32 @@ TEST_F(SmtpServerTest, LoginsAreCheckedAndFailuresCounted) {
   EXPECT_EQ(again.command(right), "235 2.7.0 Logged in");
 }
 
+TEST_F(SmtpServerTest, AnAccountReachesSoManyRecipientsAnHourOverAllItsConnections) {
+  listener_.role = smtp::Role::submission;
+  listener_.insecure_auth = true;
+  limits_.recipients_per_hour = 3;
+  add_account("ann@yahoo.test", std::nullopt);
+  start();
+  const std::string_view used_up =
+      "450 4.7.0 Too many recipients from this account, come back later";
+  for (int round = 0; round < 2; ++round) {
+    TestClient client(address());
+    greet(client);
+    EXPECT_EQ(client.command(plain("jerry@yahoo.test", kPassword)), "235 2.7.0 Logged in");
+    client.command("MAIL FROM:<jerry@yahoo.test>");
+    EXPECT_EQ(client.command("RCPT TO:<nobody@yahoo.test>"), "550 5.1.1 No such mailbox");
+    for (int i = 0; i < 3; ++i) {
+      EXPECT_EQ(client.command("RCPT TO:<ann@yahoo.test>"),
+                round == 0 ? "250 2.1.5 Recipient taken" : used_up);
+    }
+    EXPECT_EQ(client.command("RCPT TO:<ann@yahoo.test>"), used_up);
+  }
+  TestClient ann(address());
+  greet(ann);
+  EXPECT_EQ(ann.command(plain("ann@yahoo.test", kPassword)), "235 2.7.0 Logged in");
+  ann.command("MAIL FROM:<ann@yahoo.test>");
+  EXPECT_EQ(ann.command("RCPT TO:<jerry@yahoo.test>"), "250 2.1.5 Recipient taken");
+}
+
 }  // namespace
 }  // namespace mail
