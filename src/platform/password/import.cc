@@ -1,4 +1,6 @@
 // Hashes of other servers: which are taken, and what is said about the others.
+#include "platform/password/import.h"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -117,9 +119,15 @@ Result<std::optional<Method>> take_scheme(std::string_view& text) {
                         " is not known here."));
 }
 
+std::unexpected<Error> damaged() {
+  return fail(Errc::invalid_argument,
+              "The hash is damaged or cut off: no password could ever match it. Copy the whole of "
+              "it from the other server.");
+}
+
 }  // namespace
 
-Result<std::string> import_hash(std::string_view text) {
+Result<std::string_view> parse_imported(std::string_view text) {
   std::string_view hash = text;
   MAIL_TRY(const std::optional<Method> named, take_scheme(hash));
   const std::optional<Method> found = method_of(hash);
@@ -140,12 +148,16 @@ Result<std::string> import_hash(std::string_view text) {
                 "The hash asks for more work than a login may cost here (256 MiB, or about a "
                 "second): set a password of your own choice for this account instead.");
   }
+  const bool printable = std::ranges::all_of(
+      hash, [](char c) { return c > ' ' && static_cast<unsigned char>(c) < 127; });
+  if (!printable || (argon2 && !has_usual_length(hash))) return damaged();
+  return hash;
+}
+
+Result<std::string> import_hash(std::string_view text) {
+  MAIL_TRY(const std::string_view hash, parse_imported(text));
   std::string stored(hash);
-  if ((argon2 && !has_usual_length(hash)) || !is_well_formed(stored)) {
-    return fail(Errc::invalid_argument,
-                "The hash is damaged or cut off: no password could ever match it. Copy the whole "
-                "of it from the other server.");
-  }
+  if (!is_well_formed(stored)) return damaged();
   return stored;
 }
 

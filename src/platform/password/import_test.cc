@@ -92,6 +92,8 @@ TEST(ImportHash, OneThatIsCutOffOrDamagedIsRefused) {
        {kMd5, kSha256, kSha512, kBlowfish, kYescrypt, kArgon2id, kArgon2i}) {
     expect_refused(whole.substr(0, whole.size() - 3), "damaged or cut off");
     expect_refused(whole + ":0:0", "damaged or cut off");
+    expect_refused(whole + '\0', "damaged or cut off");
+    expect_refused(whole + "\xC3\xA9", "damaged or cut off");
   }
 }
 
