@@ -93,6 +93,11 @@ class Smtp:
         self.send(stuffed(content) + b".\r\n")
         return self.reply(*(codes or (250,)))
 
+    def bdat(self, content, *codes, last=False):
+        """One chunk as it is (RFC 3030); returns the reply to it."""
+        self.send(f"BDAT {len(content)}{' LAST' if last else ''}\r\n".encode() + content)
+        return self.reply(*(codes or (250,)))
+
     def send_mail(self, sender, recipients, content):
         self.envelope(sender, recipients)
         return self.data(content)

@@ -28,6 +28,8 @@ Verb verb_of_four(std::string_view word) {
       return Verb::rcpt;
     case packed("DATA"):
       return Verb::data;
+    case packed("BDAT"):
+      return Verb::bdat;
     case packed("RSET"):
       return Verb::rset;
     case packed("NOOP"):
@@ -100,7 +102,7 @@ Fault take_body(std::string_view value, MailFrom& mail, bool& seen) {
   if (iequals(value, "8BITMIME")) {
     mail.body = BodyType::eight_bit_mime;
   } else if (iequals(value, "BINARYMIME")) {
-    return SyntaxFault::unknown_parameter;  // RFC 3030 §3: belongs to an extension not offered
+    mail.body = BodyType::binary_mime;
   } else if (!iequals(value, "7BIT")) {
     return SyntaxFault::parameter;
   }
@@ -136,8 +138,8 @@ int hex_digit(char c) {  // RFC 3461 §4: upper case only
 
 std::string_view to_string(Verb verb) {
   constexpr auto kNames = std::to_array<std::string_view>(
-      {"HELO", "EHLO", "MAIL", "RCPT", "DATA", "RSET", "NOOP", "QUIT", "STARTTLS", "AUTH", "VRFY",
-       "EXPN", "HELP", "(HTTP)", "(unknown)"});
+      {"HELO", "EHLO", "MAIL", "RCPT", "DATA", "BDAT", "RSET", "NOOP", "QUIT", "STARTTLS", "AUTH",
+       "VRFY", "EXPN", "HELP", "(HTTP)", "(unknown)"});
   static_assert(kNames.size() == kVerbCount);
   return kNames[static_cast<std::size_t>(verb)];
 }
@@ -182,6 +184,16 @@ std::expected<RcptTo, SyntaxFault> parse_rcpt(std::string_view argument) {
   // No RCPT parameter is offered: all belong to DSN (RFC 3461) or to nobody.
   if (!trim(parsed->rest).empty()) return std::unexpected(SyntaxFault::unknown_parameter);
   return RcptTo{*std::move(mailbox)};
+}
+
+// RFC 3030 §2: 1*DIGIT and perhaps LAST.
+std::expected<BdatChunk, SyntaxFault> parse_bdat(std::string_view argument) {
+  const auto size = parse_number(take_word(argument));
+  if (!size) return std::unexpected(SyntaxFault::arguments);
+  const std::string_view marker = take_word(argument);
+  const bool good = (marker.empty() || iequals(marker, "LAST")) && trim(argument).empty();
+  if (!good) return std::unexpected(SyntaxFault::arguments);
+  return BdatChunk{*size, !marker.empty()};
 }
 
 std::expected<AuthStart, SyntaxFault> parse_auth(std::string_view argument) {

@@ -22,6 +22,7 @@ enum class Verb : std::uint8_t {
   mail,
   rcpt,
   data,
+  bdat,
   rset,
   noop,
   quit,
@@ -33,7 +34,7 @@ enum class Verb : std::uint8_t {
   http,  // GET, POST, ...: a browser or a proxy is being abused to talk to us
   unknown,
 };
-inline constexpr std::size_t kVerbCount = 15;
+inline constexpr std::size_t kVerbCount = 16;
 std::string_view to_string(Verb verb);  // "MAIL"
 
 struct CommandLine {
@@ -46,7 +47,7 @@ CommandLine parse_command(std::string_view line);
 // NUL and other controls but HTAB (security.md §3). Bytes above 127 are none.
 bool has_control(std::string_view text);
 
-enum class BodyType : std::uint8_t { seven_bit, eight_bit_mime };  // RFC 6152
+enum class BodyType : std::uint8_t { seven_bit, eight_bit_mime, binary_mime };  // RFC 6152, 3030
 
 enum class SyntaxFault : std::uint8_t {
   arguments,          // not the shape of this command: 501 5.5.4
@@ -65,6 +66,10 @@ struct MailFrom {
 struct RcptTo {
   Mailbox mailbox;
 };
+struct BdatChunk {
+  std::uint64_t size = 0;  // octets that follow the command line
+  bool last = false;
+};
 struct AuthStart {
   std::string_view mechanism;
   std::optional<std::string_view> initial;  // base64, not decoded; "=" stands for none at all
@@ -72,6 +77,7 @@ struct AuthStart {
 
 std::expected<MailFrom, SyntaxFault> parse_mail(std::string_view argument);
 std::expected<RcptTo, SyntaxFault> parse_rcpt(std::string_view argument);
+std::expected<BdatChunk, SyntaxFault> parse_bdat(std::string_view argument);
 std::expected<AuthStart, SyntaxFault> parse_auth(std::string_view argument);
 // HELO and EHLO: one word of printable ASCII, at most 255 octets. Not held to be a domain: clients
 // send what they are called, and it proves nothing.

@@ -79,6 +79,12 @@ Result<void> set_header(Dialog& dialog, std::string_view key, std::string_view v
                                          : TlsMode::starttls;
   } else if (key == "insecure_auth") {
     listener.insecure_auth = value == "true";
+  } else if (key == "chunking") {
+    listener.chunking = value == "true";
+  } else if (key == "binarymime") {
+    listener.binarymime = value == "true";
+  } else if (key == "bdat_bare_lf") {
+    listener.bdat_bare_lf = value == "normalize" ? BareLf::normalize : BareLf::reject;
   } else if (key == "bare_lf") {
     listener.bare_lf = value == "normalize" ? BareLf::normalize : BareLf::reject;
   } else if (key == "max_message_size") {
@@ -206,6 +212,7 @@ namespace {
 // Whether a client may go on without waiting for the answer to what it has just sent.
 bool may_go_on(std::string_view sent, bool in_data) {
   if (in_data) return sent == ".\r\n" || sent.ends_with("\r\n.\r\n");
+  if (istarts_with(sent, "BDAT ")) return true;  // RFC 3030 §4.2
   if (!sent.ends_with("\r\n")) return false;
   const CommandLine command = parse_command(sent.substr(0, sent.size() - 2));
   switch (command.verb) {

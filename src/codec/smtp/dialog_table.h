@@ -21,7 +21,7 @@ struct Cell {
 };
 
 inline constexpr auto kColumns = std::to_array<std::string_view>(
-    {"connected", "greeted", "logged in", "mail", "recipients", "data", "login"});
+    {"connected", "greeted", "logged in", "mail", "recipients", "data", "chunks", "login"});
 
 class DialogTable {
  public:

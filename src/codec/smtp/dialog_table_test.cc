@@ -67,6 +67,8 @@ std::string_view column_of(const ServerSession& session) {
       return "recipients";
     case Phase::data:
       return "data";
+    case Phase::chunks:
+      return "chunks";
     case Phase::login:
       return "login";
     case Phase::closed:

@@ -17,6 +17,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       // <""@a.example> has an empty local part, and RFC 5321 §4.1.2 allows it.
       MAIL_ASSERT(!rcpt->mailbox.to_string().empty());
     }
+    if (const auto chunk = parse_bdat(argument)) MAIL_ASSERT(argument.size() > chunk->last * 5U);
     if (const auto auth = parse_auth(argument)) MAIL_ASSERT(!auth->mechanism.empty());
     if (const auto helo = parse_helo(argument)) MAIL_ASSERT(!has_control(*helo));
     if (const auto text = decode_xtext(argument)) {

@@ -27,7 +27,10 @@ struct SmtpListener {
   std::chrono::seconds idle_timeout{300};
   std::chrono::seconds stressed_timeout{10};
   BareLf bare_lf = BareLf::reject;
-  bool from_check = true;  // mx: refuse several From fields
+  bool chunking = true;                     // CHUNKING (RFC 3030): BDAT
+  bool binarymime = true;                   // BINARYMIME (RFC 3030 §3); not without chunking
+  BareLf bdat_bare_lf = BareLf::normalize;  // a bare LF in chunks of a message of text
+  bool from_check = true;                   // mx: refuse several From fields
 
   bool login_offered() const { return role != Role::mx; }
   bool login_required() const { return role == Role::submission; }

@@ -20,10 +20,11 @@ struct Reply {
 // 2xx
 inline constexpr Reply kSenderTaken{"250 2.1.0 Sender taken"};
 inline constexpr Reply kRecipientTaken{"250 2.1.5 Recipient taken"};
+inline constexpr Reply kChunkTaken{"250 2.0.0 Chunk taken"};
 inline constexpr Reply kReset{"250 2.0.0 Reset"};
 inline constexpr Reply kNoop{"250 2.0.0 Fine"};
 inline constexpr Reply kHelp{
-    "214 2.0.0 Commands: EHLO MAIL RCPT DATA RSET NOOP QUIT, see RFC 5321"};
+    "214 2.0.0 Commands: EHLO MAIL RCPT DATA BDAT RSET NOOP QUIT, see RFC 5321"};
 inline constexpr Reply kBye{"221 2.0.0 Bye"};
 inline constexpr Reply kNotHttp{"221 2.7.0 This is SMTP, not HTTP"};
 inline constexpr Reply kReadyForTls{"220 2.0.0 Ready for TLS"};
@@ -55,17 +56,24 @@ inline constexpr Reply kControlByte{
     "500 5.5.2 Control byte or bare line end in a command, closing"};
 inline constexpr Reply kHeloSyntax{"501 One host name or address literal, please"};  // no code
 inline constexpr Reply kBadArguments{"501 5.5.4 Arguments missing or too many"};
+inline constexpr Reply kBadChunk{"501 5.5.4 Can not read the size of the chunk, closing"};
 inline constexpr Reply kBadParameter{"501 5.5.4 Bad value of a parameter"};
 inline constexpr Reply kBadSender{"501 5.1.7 Bad syntax of the sender's address"};
 inline constexpr Reply kBadRecipient{"501 5.1.3 Bad syntax of the recipient's address"};
 inline constexpr Reply kBadBase64{"501 5.5.2 Can not decode the response"};
 inline constexpr Reply kLoginCancelled{"501 5.7.0 Login cancelled"};
 inline constexpr Reply kExpnOff{"502 5.5.1 EXPN not available"};
+inline constexpr Reply kBdatOff{"502 5.5.1 BDAT not available"};
 inline constexpr Reply kStartTlsOff{"502 5.5.1 STARTTLS not available"};
 inline constexpr Reply kAuthOff{"502 5.5.1 AUTH not available"};
 inline constexpr Reply kHelloFirst{"503 5.5.1 EHLO or HELO first"};
 inline constexpr Reply kMailFirst{"503 5.5.1 MAIL first"};
 inline constexpr Reply kRecipientFirst{"503 5.5.1 No recipient taken, RCPT first"};
+inline constexpr Reply kChunkFailed{"503 5.5.1 An earlier chunk failed, RSET or MAIL first"};
+inline constexpr Reply kDataAfterChunk{"503 5.5.1 Content came by BDAT already, no DATA now"};
+inline constexpr Reply kRecipientAfterChunk{
+    "503 5.5.1 Content came by BDAT already, no more recipients"};
+inline constexpr Reply kBinaryByData{"503 5.5.1 BODY=BINARYMIME is sent by BDAT only"};
 inline constexpr Reply kSenderTwice{"503 5.5.1 Sender given already"};
 inline constexpr Reply kLoggedInAlready{"503 5.5.1 Logged in already"};
 inline constexpr Reply kNoLoginNow{"503 5.5.1 No login within a transaction"};
@@ -85,8 +93,10 @@ inline constexpr Reply kSenderNotOwned{"550 5.7.1 That sender is not yours"};
 inline constexpr Reply kSenderRefused{"550 5.7.1 Sender refused"};
 inline constexpr Reply kMessageRefused{"550 5.7.1 Message refused"};
 inline constexpr Reply kBareLineEnd{"550 5.5.2 Bare CR or LF in the message, closing"};
+inline constexpr Reply kBareLineEndInChunk{"550 5.5.2 Bare CR or LF in the message"};
 inline constexpr Reply kSeveralFrom{"550 5.6.0 Several From fields"};
 inline constexpr Reply kTooLarge{"552 5.3.4 Message too large"};
+inline constexpr Reply kTooManyChunks{"552 5.3.4 Too many chunks"};
 inline constexpr Reply kHeaderTooLarge{"552 5.3.4 Header too large"};
 inline constexpr Reply kTooManyHops{"554 5.4.6 Too many Received fields, a loop"};
 inline constexpr Reply kBadFrom{"554 5.6.0 The message needs one valid From field"};
@@ -94,6 +104,7 @@ inline constexpr Reply kBadFrom{"554 5.6.0 The message needs one valid From fiel
 inline constexpr auto kCatalogue = std::to_array<Reply>({
     kSenderTaken,
     kRecipientTaken,
+    kChunkTaken,
     kReset,
     kNoop,
     kHelp,
@@ -123,17 +134,23 @@ inline constexpr auto kCatalogue = std::to_array<Reply>({
     kControlByte,
     kHeloSyntax,
     kBadArguments,
+    kBadChunk,
     kBadParameter,
     kBadSender,
     kBadRecipient,
     kBadBase64,
     kLoginCancelled,
     kExpnOff,
+    kBdatOff,
     kStartTlsOff,
     kAuthOff,
     kHelloFirst,
     kMailFirst,
     kRecipientFirst,
+    kChunkFailed,
+    kDataAfterChunk,
+    kRecipientAfterChunk,
+    kBinaryByData,
     kSenderTwice,
     kLoggedInAlready,
     kNoLoginNow,
@@ -152,8 +169,10 @@ inline constexpr auto kCatalogue = std::to_array<Reply>({
     kSenderRefused,
     kMessageRefused,
     kBareLineEnd,
+    kBareLineEndInChunk,
     kSeveralFrom,
     kTooLarge,
+    kTooManyChunks,
     kHeaderTooLarge,
     kTooManyHops,
     kBadFrom,

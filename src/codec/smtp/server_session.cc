@@ -50,7 +50,11 @@ std::size_t ServerSession::consume(std::span<const char> bytes, MonoTime now) {
   while (taken < input.size() && waiting_ == Waiting::nothing && phase_ != Phase::closed &&
          out_.size() < kMaxReplies) {
     const std::string_view rest = input.substr(taken);
-    taken += phase_ == Phase::data ? take_body(rest) : take_line(rest);
+    if (phase_ != Phase::data) {
+      taken += take_line(rest);
+    } else {
+      taken += in_chunk_ ? take_chunk(rest) : take_body(rest);
+    }
   }
   if (phase_ == Phase::closed) return input.size();
   more_input_ = taken < input.size();
@@ -136,7 +140,11 @@ void ServerSession::end_transaction() {
   content_size_ = 0;
   wire_size_ = 0;
   too_large_ = false;
-  if (phase_ == Phase::mail || phase_ == Phase::recipients || phase_ == Phase::data) {
+  lines_ = ChunkLines();
+  chunks_ = 0;
+  chunk_failed_ = false;
+  if (phase_ == Phase::mail || phase_ == Phase::recipients || phase_ == Phase::data ||
+      phase_ == Phase::chunks) {
     phase_ = Phase::greeted;
   }
 }

@@ -20,6 +20,7 @@
 #include "codec/address/address.h"
 #include "codec/address/ip_address.h"
 #include "codec/sasl/sasl.h"
+#include "codec/smtp/chunk_lines.h"
 #include "codec/smtp/command.h"
 #include "codec/smtp/dot_decoder.h"
 #include "codec/smtp/listener.h"
@@ -70,7 +71,7 @@ struct AskLogin {
   std::string user;
   std::string password;
 };  // -> answer(LoginVerdict, account)
-struct AskData {};  // -> answer(DataVerdict)
+struct AskData {};  // at DATA, or at the first BDAT -> answer(DataVerdict)
 // A full chunk of content behind the first, kStageChunk octets; no answer. The first chunk, which
 // holds the header block, stays with the session until JudgeAndCommit.
 struct StageBody {
@@ -93,7 +94,17 @@ using Action = std::variant<Send, UpgradeToTls, AskSender, AskRecipient, AskLogi
 inline constexpr std::size_t kStageChunk = std::size_t{256} << 10;
 
 // Where a session is, for the table of dialogues and for logs.
-enum class Phase : std::uint8_t { connected, greeted, mail, recipients, data, login, closed };
+// In `data` content is read, in `chunks` another BDAT is waited for.
+enum class Phase : std::uint8_t {
+  connected,
+  greeted,
+  mail,
+  recipients,
+  data,
+  chunks,
+  login,
+  closed
+};
 
 class ServerSession {
  public:
@@ -153,7 +164,7 @@ class ServerSession {
   void forget_line();
   void on_line(std::string_view line, std::string_view behind);
   bool must_end_group(const CommandLine& command) const;
-  bool allowed_now(Verb verb);
+  std::optional<Reply> why_not_now(Verb verb) const;
   void on_command(const CommandLine& command, std::string_view behind);
 
   // one file per verb
@@ -163,8 +174,18 @@ class ServerSession {
   void on_rcpt(std::string_view argument);
   void on_data(std::string_view argument);
   std::size_t take_body(std::string_view input);
+  std::string& filling() { return content_.size() < kStageChunk ? content_ : chunk_; }
   void roll_chunks();
   void on_end_of_data();
+  void ask_commit();
+  void on_bdat(std::string_view argument, std::optional<Reply> refusal);
+  std::optional<Reply> why_no_chunk(const BdatChunk& chunk) const;
+  void begin_chunk();
+  void swallow_chunk(Reply reply);
+  std::size_t take_chunk(std::string_view input);
+  void keep_chunk(std::string_view piece);
+  void on_end_of_chunk();
+  void on_chunk_swallowed();
   void on_auth(std::string_view argument);
   void on_auth_response(std::string_view line);
   void on_auth_step(Result<sasl::Step> step);
@@ -215,6 +236,18 @@ class ServerSession {
   std::uint64_t wire_size_ = 0;     // of the body as it came
   bool staged_ = false;             // a StageBody went out that nobody has committed
   bool too_large_ = false;
+
+  // Of the BDAT chunk under way; what is left of it belongs to the connection, not to a
+  // transaction.
+  bool in_chunk_ = false;
+  BdatChunk bdat_;                      // its size: octets still to come
+  std::optional<Reply> chunk_refusal_;  // it is swallowed, and then this is said
+  Phase behind_swallowed_ = Phase::greeted;
+  bool refusal_counts_ = false;
+  std::uint64_t swallowed_ = 0;  // since the last message taken
+  ChunkLines lines_;
+  std::uint32_t chunks_ = 0;   // of the transaction
+  bool chunk_failed_ = false;  // and ended it: those behind it fail too, until MAIL, RSET or EHLO
 
   MonoTime now_;         // of the last consume()
   MonoTime last_input_;  // for the idle time

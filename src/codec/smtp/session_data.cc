@@ -18,23 +18,33 @@ void ServerSession::on_data(std::string_view argument) {
   if (phase_ == Phase::greeted) return refuse(kMailFirst);
   if (phase_ == Phase::mail) return refuse(kRecipientFirst);  // RFC 2920 §3.2 (3)
   if (!argument.empty()) return refuse(kBadArguments);
+  if (phase_ == Phase::chunks) return refuse(kDataAfterChunk);                   // RFC 3030 §2
+  if (transaction_.body == BodyType::binary_mime) return refuse(kBinaryByData);  // RFC 3030 §3
   ask(Waiting::data, AskData{});
 }
 
 void ServerSession::answer(DataVerdict verdict) {
   if (!answered(Waiting::data)) return;
   if (verdict.kind != DataVerdict::Kind::accept) {
-    end_transaction();
-    postpone(verdict.kind == DataVerdict::Kind::storage_full ? kStorageFull : kTryLater);
+    const Reply reply = verdict.kind == DataVerdict::Kind::storage_full ? kStorageFull : kTryLater;
+    if (in_chunk_) {
+      swallow_chunk(reply);
+    } else {
+      end_transaction();
+      postpone(reply);
+    }
     return settle();
   }
-  const std::size_t expected = transaction_.declared_size
-                                   ? static_cast<std::size_t>(std::min<std::uint64_t>(
-                                         *transaction_.declared_size, kMaxReserve))
-                                   : kFirstReserve;
+  const std::uint64_t expected =
+      transaction_.declared_size.value_or(in_chunk_ ? bdat_.size : kFirstReserve);
   content_ = std::move(verdict.trace_fields);
   trace_size_ = content_.size();
-  content_.reserve(trace_size_ + expected + 2);
+  content_.reserve(trace_size_ + std::min<std::uint64_t>(expected, kMaxReserve) + 2);
+  if (in_chunk_) {
+    // Not while stopping: a chunk of no octets may ask for the commit, which must be waited for.
+    if (!stopping_) begin_chunk();
+    return settle();
+  }
   decoder_ = DotDecoder(listener_->role == Role::relay ? listener_->bare_lf : BareLf::reject);
   phase_ = Phase::data;
   began_ = now_;
@@ -44,7 +54,7 @@ void ServerSession::answer(DataVerdict verdict) {
 
 // Takes up to the end of the data, or until a chunk is full.
 std::size_t ServerSession::take_body(std::string_view input) {
-  std::string& chunk = content_.size() < kStageChunk ? content_ : chunk_;
+  std::string& chunk = filling();
   // One more than fits: a chunk goes out only when it is known not to be the last.
   const std::size_t room = kStageChunk + 1 - std::min(chunk.size(), kStageChunk);
   const std::size_t before = chunk.size();
@@ -72,10 +82,11 @@ void ServerSession::roll_chunks() {
     chunk_.reserve(kStageChunk + 2);
     chunk_.assign(content_, kStageChunk);
     content_.resize(kStageChunk);
-  } else if (chunk_.size() > kStageChunk) {
+  }
+  while (chunk_.size() > kStageChunk) {  // line feeds may have become twice as many octets
     std::string more;
     more.reserve(kStageChunk + 2);
-    more.assign(chunk_, kStageChunk);
+    more.append(chunk_, kStageChunk);
     chunk_.resize(kStageChunk);
     act(StageBody{std::exchange(chunk_, std::move(more))});
     staged_ = true;
@@ -89,6 +100,10 @@ void ServerSession::on_end_of_data() {
     end_transaction();
     return refuse(kTooLarge);
   }
+  ask_commit();
+}
+
+void ServerSession::ask_commit() {
   JudgeAndCommit judge;
   judge.content = std::move(content_);
   judge.trace_size = trace_size_;
@@ -109,6 +124,7 @@ void ServerSession::answer(const CommitVerdict& verdict) {
     case Kind::accepted:
       errors_ = 0;
       junk_commands_ = 0;
+      swallowed_ = 0;
       append_message_taken(out_, verdict.id);
       break;
     case Kind::refused:

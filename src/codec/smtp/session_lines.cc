@@ -128,27 +128,26 @@ bool ServerSession::tls_required() const {
          !listener_->insecure_auth;
 }
 
-// Answers with 530 and says no for what has to wait for TLS (RFC 3207 §4) or login (RFC 4954 §6).
-bool ServerSession::allowed_now(Verb verb) {
+// 530 for what has to wait for TLS (RFC 3207 §4) or login (RFC 4954 §6).
+std::optional<Reply> ServerSession::why_not_now(Verb verb) const {
   const bool always =
       verb == Verb::ehlo || verb == Verb::noop || verb == Verb::starttls || verb == Verb::quit;
-  if (always) return true;
-  if (tls_required() && !client_.tls) {
-    refuse(verb == Verb::helo ? kTlsFirstForHelo : kTlsFirst);
-    return false;
-  }
+  if (always) return std::nullopt;
+  if (tls_required() && !client_.tls) return verb == Verb::helo ? kTlsFirstForHelo : kTlsFirst;
   if (listener_->login_required() && client_.login.empty() && verb != Verb::auth &&
       verb != Verb::helo && verb != Verb::rset) {
-    refuse(kLoginFirst);
-    return false;
+    return kLoginFirst;
   }
-  return true;
+  return std::nullopt;
 }
 
 void ServerSession::on_command(const CommandLine& command, std::string_view behind) {
   if (command.verb == Verb::http) return refuse_and_close(kNotHttp);
   if (command.verb == Verb::unknown) return refuse(kUnknownCommand);
-  if (!allowed_now(command.verb)) return;
+  const std::optional<Reply> not_now = why_not_now(command.verb);
+  // What stands behind a BDAT is no command, whatever becomes of it.
+  if (command.verb == Verb::bdat) return on_bdat(command.argument, not_now);
+  if (not_now) return refuse(*not_now);
   switch (command.verb) {
     case Verb::helo:
       return on_helo(command.argument, false);
@@ -176,6 +175,7 @@ void ServerSession::on_command(const CommandLine& command, std::string_view behi
       return on_expn();
     case Verb::help:
       return on_help();
+    case Verb::bdat:
     case Verb::http:
     case Verb::unknown:
       break;  // done above

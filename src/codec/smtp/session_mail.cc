@@ -1,4 +1,4 @@
-// MAIL (RFC 5321 §4.1.1.2) with SIZE (RFC 1870), BODY (RFC 6152), AUTH (RFC 4954 §5).
+// MAIL (RFC 5321 §4.1.1.2) with SIZE (RFC 1870), BODY (RFC 6152, 3030), AUTH (RFC 4954 §5).
 #include "codec/smtp/server_session.h"
 
 namespace mail::smtp {
@@ -26,7 +26,11 @@ void ServerSession::on_mail(std::string_view argument) {
   if (!mail) return refuse(reply_to(mail.error()));
   // RFC 4954 §5: whoever advertises AUTH takes the parameter from anybody; nobody is believed.
   if (mail->auth && !login_possible()) return refuse(kUnknownParameter);
+  if (mail->body == BodyType::binary_mime && !listener_->binarymime) {
+    return refuse(kUnknownParameter);
+  }
   if (mail->size.value_or(0) > listener_->max_message_size) return refuse(kTooLarge);
+  chunk_failed_ = false;
   transaction_.reverse_path = std::move(mail->path);
   transaction_.body = mail->body;
   transaction_.declared_size = mail->size;

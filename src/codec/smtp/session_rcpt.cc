@@ -5,7 +5,9 @@ namespace mail::smtp {
 
 void ServerSession::on_rcpt(std::string_view argument) {
   if (phase_ != Phase::mail && phase_ != Phase::recipients) {
-    return refuse(phase_ == Phase::connected ? kHelloFirst : kMailFirst);
+    return refuse(phase_ == Phase::connected ? kHelloFirst
+                  : phase_ == Phase::chunks  ? kRecipientAfterChunk
+                                             : kMailFirst);
   }
   auto rcpt = parse_rcpt(argument);
   if (!rcpt) {

@@ -149,6 +149,14 @@ void check_listener(ListenerDraft& listener, const std::optional<Endpoint>& endp
                          ", but there is no [tls]"),
                   "", "add [tls] with certificate and key, or set tls = \"none\""});
   }
+  if (listener.fine("chunking") && listener.fine("binarymime") && values.binarymime &&
+      !values.chunking) {  // RFC 3030 §3
+    findings.add(
+        listener.place("chunking"), listener_key("chunking"),
+        {concat("is off, but binarymime is on", listener.written("binarymime") ? "" : " by default",
+                ": messages that are not text come by BDAT only"),
+         "", "set binarymime = false too, or leave chunking on"});
+  }
   if (listener.fine("idle_timeout") && listener.fine("stressed_timeout") &&
       values.stressed_timeout > values.idle_timeout) {
     const bool written = listener.written("stressed_timeout");
