@@ -91,6 +91,12 @@ Result<void> set_header(Dialog& dialog, std::string_view key, std::string_view v
     return set_number(listener.max_message_size, value);
   } else if (key == "max_recipients") {
     return set_number(listener.max_recipients, value);
+  } else if (key == "max_messages") {
+    return set_number(listener.max_messages, value);
+  } else if (key == "max_recipient_domains") {
+    return set_number(listener.max_recipient_domains, value);
+  } else if (key == "limits") {
+    listener.limits = value == "true";
   } else if (key == "max_errors") {
     return set_number(listener.max_errors, value);
   } else if (key == "max_junk_commands") {

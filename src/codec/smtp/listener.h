@@ -21,8 +21,11 @@ struct SmtpListener {
   bool insecure_auth = false;  // offer AUTH without TLS; loopback listeners only
   std::string hostname;        // greeting and Received
   std::uint64_t max_message_size = (50_MiB).value;
-  std::uint32_t max_recipients = 1000;    // RFC 5321 §4.5.3.1.8: never fewer than 100
-  std::uint32_t max_errors = 20;          // then 421 4.7.0
+  std::uint32_t max_recipients = 1000;            // RFC 5321 §4.5.3.1.8: never fewer than 100
+  std::uint32_t max_messages = 100'000;           // MAIL in one session
+  std::uint32_t max_recipient_domains = 100'000;  // in one session
+  bool limits = true;                             // LIMITS (RFC 9422): these three are told
+  std::uint32_t max_errors = 20;                  // then 421 4.7.0
   std::uint32_t max_junk_commands = 100;  // commands that carry no mail: NOOP, RSET, VRFY, ...
   std::chrono::seconds idle_timeout{300};
   std::chrono::seconds stressed_timeout{10};

@@ -38,6 +38,7 @@ inline constexpr Reply kShuttingDown{"421 4.3.2 Service not available, closing"}
 inline constexpr Reply kTooManyErrors{"421 4.7.0 Too many errors, closing"};
 inline constexpr Reply kTooManyJunk{"421 4.7.0 Too many commands without mail, closing"};
 inline constexpr Reply kLineEndless{"421 4.7.0 Too much in lines over the limit, closing"};
+inline constexpr Reply kEnoughMessages{"421 4.7.0 Enough messages in one session, closing"};
 inline constexpr Reply kTooManyMessages{"421 4.7.0 Too many messages, come back later"};
 inline constexpr Reply kTooManyLogins{"421 4.7.0 Too many failed logins, come back later"};
 inline constexpr Reply kTlsNotNow{"454 4.7.0 TLS not available now"};
@@ -48,6 +49,8 @@ inline constexpr Reply kAccountUsedUp{
 inline constexpr Reply kMailboxFull{"452 4.2.2 Mailbox full"};
 inline constexpr Reply kStorageFull{"452 4.3.1 Not enough space"};
 inline constexpr Reply kTooManyRecipients{"452 4.5.3 Too many recipients, send the rest later"};
+inline constexpr Reply kTooManyDomains{
+    "452 4.5.3 Too many recipient domains, send the rest in another session"};
 // 5xx: syntax and order
 inline constexpr Reply kUnknownCommand{"500 5.5.2 Unknown command"};
 inline constexpr Reply kLineTooLong{"500 5.5.2 Line too long"};
@@ -119,6 +122,7 @@ inline constexpr auto kCatalogue = std::to_array<Reply>({
     kTooManyErrors,
     kTooManyJunk,
     kLineEndless,
+    kEnoughMessages,
     kTooManyMessages,
     kTooManyLogins,
     kTlsNotNow,
@@ -128,6 +132,7 @@ inline constexpr auto kCatalogue = std::to_array<Reply>({
     kMailboxFull,
     kStorageFull,
     kTooManyRecipients,
+    kTooManyDomains,
     kUnknownCommand,
     kLineTooLong,
     kAuthLineTooLong,

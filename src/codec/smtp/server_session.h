@@ -13,6 +13,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <unordered_set>
 #include <variant>
 #include <vector>
 
@@ -215,6 +216,10 @@ class ServerSession {
   bool answered_since_ = false;  // an answer came since consume() last looked at the time
   std::uint32_t errors_ = 0;     // since the last message taken
   std::uint32_t junk_commands_ = 0;
+
+  std::uint32_t messages_ = 0;               // in this session (RFC 9422 §4.1)
+  std::unordered_set<std::size_t> domains_;  // hashes of those of recipients taken (§4.3)
+  std::size_t asked_domain_ = 0;             // the one that AskRecipient is about
 
   std::vector<Action> actions_;  // from next_action_ on, to be done
   std::size_t next_action_ = 0;

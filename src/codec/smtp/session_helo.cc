@@ -27,6 +27,11 @@ void ServerSession::append_ehlo_reply() {
   if (login_now() && client_.login.empty()) {
     append(out_, "250-AUTH ", sasl::kOffered, "\r\n");
   }
+  if (listener_->limits) {  // RFC 9422 §3
+    append(out_, "250-LIMITS MAILMAX=", listener_->max_messages,
+           " RCPTMAX=", listener_->max_recipients,
+           " RCPTDOMAINMAX=", listener_->max_recipient_domains, "\r\n");
+  }
   if (listener_->chunking) out_.append("250-CHUNKING\r\n");
   if (listener_->binarymime) out_.append("250-BINARYMIME\r\n");
   out_.append("250 ENHANCEDSTATUSCODES\r\n");

@@ -30,6 +30,8 @@ void ServerSession::on_mail(std::string_view argument) {
     return refuse(kUnknownParameter);
   }
   if (mail->size.value_or(0) > listener_->max_message_size) return refuse(kTooLarge);
+  // RFC 9422 §4.1: all count, whatever becomes of them.
+  if (++messages_ > listener_->max_messages) return refuse_and_close(kEnoughMessages);
   chunk_failed_ = false;
   transaction_.reverse_path = std::move(mail->path);
   transaction_.body = mail->body;

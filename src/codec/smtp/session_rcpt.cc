@@ -1,4 +1,6 @@
 // RCPT (RFC 5321 §4.1.1.3). Who is taken, others say.
+#include <functional>
+
 #include "codec/smtp/server_session.h"
 
 namespace mail::smtp {
@@ -24,6 +26,10 @@ void ServerSession::on_rcpt(std::string_view argument) {
   }
   // No error of the client's: it sends the rest in another transaction (RFC 5321 §4.5.3.1.10).
   if (transaction_.recipients.size() >= listener_->max_recipients) return send(kTooManyRecipients);
+  asked_domain_ = std::hash<std::string_view>{}(rcpt->mailbox.domain.text());
+  if (domains_.size() >= listener_->max_recipient_domains && !domains_.contains(asked_domain_)) {
+    return send(kTooManyDomains);
+  }
   asked_ = rcpt->mailbox;
   ask(Waiting::recipient, AskRecipient{std::move(rcpt->mailbox)});
 }
@@ -32,6 +38,7 @@ void ServerSession::answer(RecipientVerdict verdict) {
   if (!answered(Waiting::recipient)) return;
   switch (verdict) {
     case RecipientVerdict::accept:
+      domains_.insert(asked_domain_);
       transaction_.recipients.push_back(std::move(asked_));
       phase_ = Phase::recipients;
       send(kRecipientTaken);
