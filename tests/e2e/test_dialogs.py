@@ -12,7 +12,7 @@ from lib.smtp import Closed, Smtp, message
 FOLDER = ROOT / "tests" / "dialogs"
 LISTENER_KEYS = ("role", "tls", "insecure_auth", "max_message_size", "max_recipients", "max_errors",
                  "max_junk_commands", "bare_lf", "max_messages",
-                 "max_recipient_domains", "limits", "chunking", "binarymime", "bdat_bare_lf")
+                 "max_recipient_domains", "limits", "vrfy", "expn", "chunking", "binarymime", "bdat_bare_lf")
 ESCAPES = {"r": b"\r", "n": b"\n", "t": b"\t", "0": b"\0", "\\": b"\\", '"': b'"'}
 
 

@@ -95,6 +95,10 @@ Result<void> set_header(Dialog& dialog, std::string_view key, std::string_view v
     return set_number(listener.max_messages, value);
   } else if (key == "max_recipient_domains") {
     return set_number(listener.max_recipient_domains, value);
+  } else if (key == "vrfy") {
+    listener.vrfy = value == "true";
+  } else if (key == "expn") {
+    listener.expn = value == "true";
   } else if (key == "limits") {
     listener.limits = value == "true";
   } else if (key == "max_errors") {

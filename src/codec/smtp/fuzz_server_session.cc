@@ -68,6 +68,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   settings.insecure_auth = (data[0] & 0x10) != 0;
   settings.bare_lf = (data[0] & 0x20) != 0 ? BareLf::normalize : BareLf::reject;
   settings.max_message_size = (data[0] & 0x40) != 0 ? 64 : 1'000'000;
+  settings.vrfy = settings.expn = data[1] % 2 == 1;
   const bool may_relay = (data[0] & 0x80) != 0;
   const auto listener = std::make_shared<const SmtpListener>(settings);
   const std::string_view input(reinterpret_cast<const char*>(data) + 2, size - 2);

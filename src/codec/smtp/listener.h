@@ -33,7 +33,9 @@ struct SmtpListener {
   bool chunking = true;                     // CHUNKING (RFC 3030): BDAT
   bool binarymime = true;                   // BINARYMIME (RFC 3030 §3); not without chunking
   BareLf bdat_bare_lf = BareLf::normalize;  // a bare LF in chunks of a message of text
-  bool from_check = true;                   // mx: refuse several From fields
+  bool vrfy = false;                        // VRFY and EXPN answer logins and clients on loopback
+  bool expn = false;
+  bool from_check = true;  // mx: refuse several From fields
 
   bool login_offered() const { return role != Role::mx; }
   bool login_required() const { return role == Role::submission; }

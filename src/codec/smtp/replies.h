@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -30,6 +31,7 @@ inline constexpr Reply kNotHttp{"221 2.7.0 This is SMTP, not HTTP"};
 inline constexpr Reply kReadyForTls{"220 2.0.0 Ready for TLS"};
 inline constexpr Reply kLoggedIn{"235 2.7.0 Logged in"};
 inline constexpr Reply kNotVerified{"252 2.5.0 Not verified; send mail and see"};
+inline constexpr Reply kListTooLong{"252 2.5.0 Too many members to name"};
 // 3xx
 inline constexpr Reply kSendData{"354 Send the message, end with a line holding only a dot"};
 // 4xx
@@ -90,6 +92,7 @@ inline constexpr Reply kInputBehind{"554 5.5.0 Input behind a command that must 
 inline constexpr Reply kUnknownParameter{"555 5.5.4 Parameter not known here"};
 // 5xx: policy and content
 inline constexpr Reply kUnknownUser{"550 5.1.1 No such mailbox"};
+inline constexpr Reply kNoList{"550 5.2.4 Not a list of ours"};
 inline constexpr Reply kRelayDenied{"550 5.7.1 No mail for that domain from you"};
 inline constexpr Reply kRecipientRefused{"550 5.7.1 Recipient refused"};
 inline constexpr Reply kSenderNotOwned{"550 5.7.1 That sender is not yours"};
@@ -116,6 +119,7 @@ inline constexpr auto kCatalogue = std::to_array<Reply>({
     kReadyForTls,
     kLoggedIn,
     kNotVerified,
+    kListTooLong,
     kSendData,
     kTimedOut,
     kShuttingDown,
@@ -168,6 +172,7 @@ inline constexpr auto kCatalogue = std::to_array<Reply>({
     kInputBehind,
     kUnknownParameter,
     kUnknownUser,
+    kNoList,
     kRelayDenied,
     kRecipientRefused,
     kSenderNotOwned,
@@ -206,6 +211,14 @@ inline void append_helo_reply(std::string& out, std::string_view hostname) {
 }
 inline void append_message_taken(std::string& out, const MessageId& id) {
   append(out, "250 2.0.0 ", id.to_string(), "\r\n");
+}
+// "250-2.1.5 <a@b.example>", one address a line (RFC 5321 §3.5.1); there is at least one.
+inline void append_addresses(std::string& out, std::string_view code, std::string_view enhanced,
+                             std::span<const std::string> addresses) {
+  for (const std::string& address : addresses) {
+    const bool last = &address == &addresses.back();
+    append(out, code, last ? ' ' : '-', enhanced, " <", address, ">\r\n");
+  }
 }
 // RFC 4954 §4: the space is there also when the challenge is empty.
 inline void append_challenge(std::string& out, std::string_view base64) {

@@ -72,6 +72,10 @@ struct AskLogin {
   std::string user;
   std::string password;
 };  // -> answer(LoginVerdict, account)
+struct AskLookup {
+  std::string name;     // an address, or a local part alone; never empty
+  bool expand = false;  // EXPN
+};  // -> answer(LookupVerdict)
 struct AskData {};  // at DATA, or at the first BDAT -> answer(DataVerdict)
 // A full chunk of content behind the first, kStageChunk octets; no answer. The first chunk, which
 // holds the header block, stays with the session until JudgeAndCommit.
@@ -89,8 +93,8 @@ struct JudgeAndCommit {  // -> answer(CommitVerdict)
   std::uint64_t size = 0;  // of all chunks, trace fields included
 };
 struct Close {};
-using Action = std::variant<Send, UpgradeToTls, AskSender, AskRecipient, AskLogin, AskData,
-                            StageBody, DropBody, JudgeAndCommit, Close>;
+using Action = std::variant<Send, UpgradeToTls, AskSender, AskRecipient, AskLogin, AskLookup,
+                            AskData, StageBody, DropBody, JudgeAndCommit, Close>;
 
 inline constexpr std::size_t kStageChunk = std::size_t{256} << 10;
 
@@ -124,6 +128,7 @@ class ServerSession {
   void answer(SenderVerdict verdict);
   void answer(RecipientVerdict verdict);
   void answer(LoginVerdict verdict, std::string account);  // `account`: its address, on accept
+  void answer(const LookupVerdict& verdict);
   void answer(DataVerdict verdict);
   void answer(const CommitVerdict& verdict);
   void tls_established(TlsFacts facts);
@@ -142,7 +147,16 @@ class ServerSession {
   bool waiting_for_answer() const;
 
  private:
-  enum class Waiting : std::uint8_t { nothing, sender, recipient, login, data, commit, tls };
+  enum class Waiting : std::uint8_t {
+    nothing,
+    sender,
+    recipient,
+    login,
+    lookup,
+    data,
+    commit,
+    tls
+  };
 
   // server_session.cc: what goes out, and the end
   void greet();
@@ -197,8 +211,10 @@ class ServerSession {
   void on_starttls(std::string_view argument, std::string_view behind);
   void on_rset(std::string_view argument);
   void on_noop();
-  void on_vrfy();
-  void on_expn();
+  bool may_look_up() const;
+  void on_vrfy(std::string_view argument);
+  void on_expn(std::string_view argument);
+  void ask_lookup(std::string_view argument, bool expand);
   void on_help();
   void on_quit(std::string_view argument);
 
@@ -230,7 +246,8 @@ class ServerSession {
   bool discarded_cr_ = false;
   std::size_t discarded_ = 0;  // in all such lines
 
-  Mailbox asked_;  // the recipient that AskRecipient is about
+  bool asked_list_ = false;  // EXPN, not VRFY
+  Mailbox asked_;            // the recipient that AskRecipient is about
   std::optional<sasl::Exchange> exchange_;
 
   DotDecoder decoder_;

@@ -27,6 +27,9 @@ void ServerSession::append_ehlo_reply() {
   if (login_now() && client_.login.empty()) {
     append(out_, "250-AUTH ", sasl::kOffered, "\r\n");
   }
+  // RFC 5321 §3.5.2: who offers EXPN says so.
+  if (listener_->vrfy && may_look_up()) out_.append("250-VRFY\r\n");
+  if (listener_->expn && may_look_up()) out_.append("250-EXPN\r\n");
   if (listener_->limits) {  // RFC 9422 §3
     append(out_, "250-LIMITS MAILMAX=", listener_->max_messages,
            " RCPTMAX=", listener_->max_recipients,

@@ -170,9 +170,9 @@ void ServerSession::on_command(const CommandLine& command, std::string_view behi
     case Verb::auth:
       return on_auth(command.argument);
     case Verb::vrfy:
-      return on_vrfy();
+      return on_vrfy(command.argument);
     case Verb::expn:
-      return on_expn();
+      return on_expn(command.argument);
     case Verb::help:
       return on_help();
     case Verb::bdat:

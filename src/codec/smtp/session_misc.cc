@@ -1,4 +1,4 @@
-// RSET, NOOP, VRFY, EXPN, HELP, QUIT (RFC 5321 §4.1.1.5-10): commands that carry no mail are
+// RSET, NOOP, HELP, QUIT (RFC 5321 §4.1.1.5-10): commands that carry no mail are
 // counted.
 #include "codec/smtp/server_session.h"
 
@@ -13,14 +13,6 @@ void ServerSession::on_rset(std::string_view argument) {
 
 void ServerSession::on_noop() {  // its argument is ignored (RFC 5321 §4.1.1.9)
   if (!is_junk()) send(kNoop);
-}
-
-void ServerSession::on_vrfy() {
-  if (!is_junk()) send(kNotVerified);  // says nothing of who exists (RFC 5321 §7.3)
-}
-
-void ServerSession::on_expn() {
-  if (!is_junk()) refuse(kExpnOff);
 }
 
 void ServerSession::on_help() {

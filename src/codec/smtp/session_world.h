@@ -49,6 +49,24 @@ class World {
                                             : RecipientVerdict::relay_denied;
   }
 
+  LookupVerdict look_up(const AskLookup& ask) const {
+    using Kind = LookupVerdict::Kind;
+    const std::string name = to_lower(ask.name);
+    if (name == "team" || name == "team@yahoo.test") {
+      return {Kind::found, {ask.expand ? "jerry@yahoo.test" : "team@yahoo.test"}};
+    }
+    if (name == "postmaster" && !ask.expand) {
+      return {Kind::ambiguous, {"postmaster@gmail.test", "postmaster@yahoo.test"}};
+    }
+    const std::string address = name.contains('@') ? name : concat(name, "@yahoo.test");
+    if (address == "jerry@yahoo.test" || address == "tom@gmail.test") {
+      if (ask.expand) return {Kind::no_list, {}};
+      return {Kind::found, {address}};
+    }
+    const bool local = is_local(std::string_view(address).substr(address.rfind('@') + 1));
+    return {local ? Kind::unknown : Kind::elsewhere, {}};
+  }
+
   LoginVerdict login(std::string_view user, std::string_view password) const {
     const bool right = (user == "jerry@yahoo.test" && password == "jerry-secret") ||
                        (user == "tom@gmail.test" && password == "tom-secret");
@@ -144,6 +162,9 @@ class Wire {
       session_.answer(world_.recipient(*listener_, session_.client(), recipient->recipient));
     } else if (const auto* login = std::get_if<AskLogin>(&action)) {
       session_.answer(world_.login(login->user, login->password), to_lower(login->user));
+    } else if (const auto* lookup = std::get_if<AskLookup>(&action)) {
+      MAIL_ASSERT(!lookup->name.empty());
+      session_.answer(world_.look_up(*lookup));
     } else if (std::holds_alternative<AskData>(action)) {
       session_.answer(DataVerdict{DataVerdict::Kind::accept, "Received: from test\r\n"});
     } else {

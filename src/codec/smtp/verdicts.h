@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/ids.h"
 
@@ -33,6 +34,19 @@ enum class LoginVerdict : std::uint8_t {
   wrong,      // 535 5.7.8, whatever was wrong
   busy,       // 454 4.7.0
   throttled,  // 421 4.7.0, close
+};
+
+// To AskLookup: whom VRFY verifies, or the members EXPN finds.
+struct LookupVerdict {
+  enum class Kind : std::uint8_t {
+    found,      // 250 2.1.5, with the addresses
+    ambiguous,  // 553 5.1.4, with the addresses it may mean
+    unknown,    // 550 5.1.1
+    elsewhere,  // VRFY: 252 2.5.0; EXPN: 550 5.2.4
+    no_list,    // EXPN: 550 5.2.4
+  };
+  Kind kind = Kind::unknown;
+  std::vector<std::string> addresses;
 };
 
 // To AskData. `trace_fields` (Received, ending in CRLF) begins the content.

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "service/smtpd/lookup.h"
 
 namespace mail {
 namespace {
@@ -206,6 +207,10 @@ bool Connection::perform_now(smtp::Action& action) {
     const smtp::RecipientVerdict verdict = decide_recipient_now(ask->recipient, &judges_too);
     if (judges_too) return false;
     session_.answer(verdict);
+    return true;
+  }
+  if (const auto* ask = std::get_if<smtp::AskLookup>(&action)) {
+    session_.answer(look_up(*ask, *services_.control.snapshot()));
     return true;
   }
   if (std::holds_alternative<smtp::AskData>(action)) {
