@@ -1,0 +1,49 @@
+#include "codec/smtp/dot_encoder.h"
+
+#include <algorithm>
+
+namespace mail::smtp {
+
+void DotEncoder::feed(std::string_view content, std::string* wire) {
+  if (content.empty()) return;
+  if (state_ == State::cr) {  // it was held back to see whether its LF follows
+    wire->append("\r\n");
+    if (content.front() == '\n') content.remove_prefix(1);
+    state_ = State::line_start;
+  }
+  std::size_t lf = std::min(content.find('\n'), content.size());
+  for (std::size_t at = 0; at < content.size();) {
+    if (lf < at) lf = std::min(content.find('\n', at), content.size());
+    if (state_ == State::line_start && content[at] == '.') wire->push_back('.');
+    const std::size_t cr = content.substr(at, lf - at).find('\r');
+    const std::size_t end = cr == std::string_view::npos ? lf : at + cr;
+    wire->append(content.substr(at, end - at));
+    if (end == content.size()) {
+      state_ = State::in_line;
+      return;
+    }
+    if (end + 1 == content.size() && content[end] == '\r') {
+      state_ = State::cr;
+      return;
+    }
+    wire->append("\r\n");
+    state_ = State::line_start;
+    at = end + (content.substr(end).starts_with("\r\n") ? 2 : 1);
+  }
+}
+
+void DotEncoder::finish(std::string* wire) {
+  if (state_ != State::line_start) wire->append("\r\n");
+  wire->append(".\r\n");
+}
+
+std::string to_wire(std::string_view message) {
+  std::string wire;
+  wire.reserve(message.size() + message.size() / 32 + 8);
+  DotEncoder encoder;
+  encoder.feed(message, &wire);
+  encoder.finish(&wire);
+  return wire;
+}
+
+}  // namespace mail::smtp
