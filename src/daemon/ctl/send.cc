@@ -2,11 +2,15 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <utility>
+#include <variant>
 
-#include "base/base64.h"
 #include "base/ids.h"
 #include "base/text.h"
+#include "codec/address/address.h"
+#include "codec/sasl/sasl.h"
+#include "codec/smtp/client_session.h"
 #include "platform/net/connect.h"
 #include "platform/net/io_thread.h"
 #include "platform/tls/context.h"
@@ -14,258 +18,304 @@
 namespace mail::ctl {
 namespace {
 
-constexpr std::size_t kMaxReplyLines = 100;  // security.md 27
-constexpr std::size_t kMaxReplyLine = 2048;
-
-struct Reply {
-  std::vector<std::string> lines;  // without CRLF
-  char kind() const { return lines.back().front(); }
-  std::string text() const {
-    std::string out;
-    for (const std::string& line : lines) append(out, out.empty() ? "" : " / ", line);
-    return out;
-  }
-};
-
-// Nothing that could end a command early may get into one (security.md 25).
-bool is_token(std::string_view text, bool may_hold_space) {
-  return std::none_of(text.begin(), text.end(), [&](char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return byte < 0x20 || byte == 0x7F || (!may_hold_space && (c == ' ' || c == '<' || c == '>'));
-  });
-}
+using smtp::Stage;
+using smtp::Verdict;
+namespace client = smtp::client;
 
 Result<void> check(const SendRequest& request) {
   if (request.recipients.empty()) return fail(Errc::invalid_argument, "there is no recipient");
   std::vector<std::string> addresses = request.recipients;
   if (!request.from.empty()) addresses.push_back(request.from);
   for (const std::string& address : addresses) {
-    if (address.empty() || !is_token(address, address.front() == '"')) {
-      return fail(Errc::invalid_argument, concat("\"", address, "\" is not an address"));
-    }
+    if (iequals(address, "postmaster") || Mailbox::parse(address)) continue;
+    return fail(Errc::invalid_argument, concat("\"", address, "\" is not an address"));
   }
-  if (request.hostname.empty() || !is_token(request.hostname, false)) {
+  if (!smtp::parse_helo(request.hostname)) {
     return fail(Errc::invalid_argument, "the host name for EHLO has a blank or control character");
   }
   return {};
 }
 
+std::shared_ptr<smtp::ClientSettings> settings_of(const SendRequest& request) {
+  auto out = std::make_shared<smtp::ClientSettings>();
+  out->hostname = request.hostname;
+  out->tls = request.tls == SendTls::none       ? smtp::HopTls::none
+             : request.tls == SendTls::starttls ? smtp::HopTls::require
+                                                : smtp::HopTls::implicit;
+  if (!request.login.empty()) out->login = {request.login, request.password};
+  out->login_in_clear = request.tls == SendTls::none;  // asked for by name
+  const Milliseconds time = request.timeout;
+  out->timeouts = {time, time, time, time, time, time, std::min(time, out->timeouts.quit)};
+  return out;
+}
+
+// As it leaves: every line end is CRLF then, the last one too.
+std::uint64_t size_on_the_wire(std::string_view message) {
+  std::uint64_t size = message.size();
+  char last = '\n';
+  for (const char c : message) {
+    size += (c == '\n') != (last == '\r') ? 1 : 0;  // a bare one of either kind
+    last = c;
+  }
+  if (last == '\r') return size + 1;
+  return last == '\n' ? size : size + 2;
+}
+
+smtp::OutgoingMail mail_of(const SendRequest& request) {
+  const bool eight_bit = std::ranges::any_of(
+      request.message, [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
+  return {request.from, request.recipients, size_on_the_wire(request.message),
+          eight_bit ? smtp::BodyType::eight_bit_mime : smtp::BodyType::seven_bit};
+}
+
+// The driver of one client session, which may deliver one message.
 class Submission {
  public:
-  Submission(net::IoThread& io, const SendRequest& request, net::Stream stream, std::string host,
+  Submission(net::IoThread& io, const SendRequest& request, net::Stream stream,
+             std::shared_ptr<const tls::ClientContext> tls, std::string host,
              std::vector<std::string>& transcript)
       : io_(io),
         request_(request),
         stream_(std::move(stream)),
+        tls_(std::move(tls)),
         host_(std::move(host)),
-        transcript_(transcript) {}
+        transcript_(transcript),
+        settings_(settings_of(request)),
+        session_(settings_, now()) {}
+  ~Submission() {
+    if (settings_->login) sasl::wipe(settings_->login->password);
+  }
+  Submission(const Submission&) = delete;
+  Submission& operator=(const Submission&) = delete;
 
   Task<Result<SendResult>> run();
 
  private:
-  MonoTime deadline() const { return io_.clock().mono_now() + request_.timeout; }
-
-  Task<Result<void>> begin();
-  Task<Result<void>> secure();
-  Task<Result<void>> hello();
-  Task<Result<void>> log_in();
-  Task<Result<Reply>> command(std::string line, char wanted, std::string shown);
-  Task<Result<Reply>> command(std::string line, char wanted);
-  Task<Result<Reply>> reply(std::string step, char wanted);
-  Task<Result<std::string>> read_line(const std::string& step);
-  bool offers(std::string_view keyword, std::string_view word) const;
+  MonoTime now() const { return io_.clock().mono_now(); }
+  Task<void> perform(client::Action action);
+  Task<void> write(client::Send send);
+  Task<void> secure();
+  Task<void> listen();
+  void hear(std::string_view bytes);
+  void show(const client::Send& send);
+  void end(Errc code);
+  Result<SendResult> outcome() const;
+  std::string step_of(const Verdict& verdict, std::size_t recipient) const;
+  Error error_of(const Verdict& verdict, std::size_t recipient) const;
 
   net::IoThread& io_;
   const SendRequest& request_;
   net::Stream stream_;
+  std::shared_ptr<const tls::ClientContext> tls_;
   const std::string host_;
   std::vector<std::string>& transcript_;
-  std::string read_;  // behind the last line taken
-  std::vector<std::string> extensions_;
+  std::shared_ptr<smtp::ClientSettings> settings_;
+  smtp::ClientSession session_;
+
+  std::string line_;         // of the server, whose end has not come
+  std::string login_shown_;  // the last line of the login, as it may be read by others
+  bool content_due_ = false;
+  std::size_t content_size_ = 0;
+  bool delivered_ = false;
+  std::vector<Verdict> verdicts_;
+  std::optional<Verdict> failure_;
 };
 
 Task<Result<SendResult>> Submission::run() {
-  MAIL_CO_TRY(co_await begin());
-  if (!request_.login.empty()) MAIL_CO_TRY(co_await log_in());
-  MAIL_CO_TRY(co_await command(concat("MAIL FROM:<", request_.from, '>'), '2'));
-  for (const std::string& recipient : request_.recipients) {
-    MAIL_CO_TRY(co_await command(concat("RCPT TO:<", recipient, '>'), '2'));
+  for (;;) {
+    while (std::optional<client::Action> action = session_.next()) {
+      if (std::holds_alternative<client::Close>(*action)) co_return outcome();
+      co_await perform(std::move(*action));
+    }
+    co_await listen();
   }
-  MAIL_CO_TRY(co_await command("DATA", '3'));
-  const std::string wire = to_wire(request_.message);
-  const std::string what = concat("message of ", wire.size(), " octets");
-  transcript_.push_back(concat("C: (", what, ')'));
-  MAIL_CO_TRY(co_await stream_.write_all(wire, deadline()));
-  MAIL_CO_TRY(const Reply taken, co_await reply(what, '2'));
+}
+
+Task<void> Submission::perform(client::Action action) {
+  if (auto* send = std::get_if<client::Send>(&action)) {
+    co_await write(std::move(*send));
+  } else if (std::holds_alternative<client::StartTls>(action)) {
+    co_await secure();
+  } else if (std::holds_alternative<client::Ready>(action)) {
+    if (delivered_) {
+      session_.quit(now());
+    } else {
+      delivered_ = true;
+      session_.deliver(mail_of(request_), now());
+    }
+  } else if (std::holds_alternative<client::AskBody>(action)) {
+    content_due_ = true;
+    session_.body(request_.message, true, now());
+  } else if (auto* settled = std::get_if<client::Settled>(&action)) {
+    verdicts_ = std::move(settled->recipients);
+  } else if (auto* failed = std::get_if<client::Failed>(&action)) {
+    failure_ = std::move(failed->verdict);
+  }
+}
+
+Task<void> Submission::write(client::Send send) {
+  show(send);
+  auto written = co_await stream_.write_all(send.bytes, session_.deadline());
+  if (send.secret) sasl::wipe(send.bytes);
+  if (written) co_return;
+  char bytes[4096];  // it may have said why before it went
+  for (auto got = stream_.read_some(bytes); got && *got > 0; got = stream_.read_some(bytes)) {
+    hear({bytes, *got});
+  }
+  end(written.error().code);
+}
+
+Task<void> Submission::secure() {
+  const std::string name = request_.tls_name.empty() ? host_ : request_.tls_name;
+  auto cipher = tls_->connect(stream_.native_handle(), name);
+  if (!cipher) {
+    session_.tls_failed(cipher.error().detail);
+    co_return;
+  }
+  const auto secured = co_await stream_.secure(std::move(*cipher), session_.deadline());
+  if (secured) {
+    transcript_.push_back(
+        concat("   (", stream_.cipher()->version(), ", ", stream_.cipher()->cipher(), ')'));
+    session_.tls_established(now());
+  } else if (secured.error().code == Errc::tls_failed) {
+    session_.tls_failed(secured.error().detail);
+  } else {
+    end(secured.error().code);
+  }
+}
+
+Task<void> Submission::listen() {
+  char bytes[4096];
+  const auto got = stream_.read_some(bytes);
+  if (!got) {
+    end(got.error().code);
+  } else if (*got > 0) {
+    hear({bytes, *got});
+  } else if (auto waited = co_await stream_.readable(session_.deadline()); !waited) {
+    end(waited.error().code);
+  }
+}
+
+void Submission::hear(std::string_view bytes) {
+  session_.consume(bytes, now());
+  for (const char c : bytes) {
+    if (c != '\n') {
+      line_ += c;
+      continue;
+    }
+    if (line_.ends_with('\r')) line_.pop_back();
+    transcript_.push_back(concat("S: ", std::exchange(line_, {})));
+  }
+}
+
+void Submission::show(const client::Send& send) {
+  if (std::exchange(content_due_, false)) {
+    content_size_ = send.bytes.size();
+    transcript_.push_back(concat("C: (message of ", content_size_, " octets)"));
+    return;
+  }
+  for (std::string_view rest = send.bytes; !rest.empty();) {
+    const std::string_view line = rest.substr(0, rest.find("\r\n"));
+    rest.remove_prefix(line.size() + 2);
+    std::string shown(line);
+    if (send.secret) shown = line.starts_with("AUTH PLAIN ") ? "AUTH PLAIN ..." : "(secret)";
+    if (session_.stage() == Stage::login) login_shown_ = shown;
+    transcript_.push_back(concat("C: ", shown));
+  }
+}
+
+void Submission::end(Errc code) {
+  if (code == Errc::deadline_exceeded) {
+    session_.time_out();
+  } else {
+    session_.disconnect();
+  }
+}
+
+// The message's fate counts; what became of QUIT changes nothing.
+Result<SendResult> Submission::outcome() const {
+  const auto is_accepted = [](const Verdict& each) { return each.kind == Verdict::Kind::accepted; };
+  const auto refused = std::ranges::find_if_not(verdicts_, is_accepted);
+  if (refused != verdicts_.end()) {
+    Error error = error_of(*refused, static_cast<std::size_t>(refused - verdicts_.begin()));
+    if (const auto count = std::ranges::count_if(verdicts_, is_accepted); count > 0) {
+      append(error.detail, " (accepted for ", count, " of ", verdicts_.size(), " recipients)");
+    }
+    return std::unexpected(std::move(error));
+  }
+  if (verdicts_.empty()) {
+    MAIL_ASSERT(failure_.has_value());
+    return std::unexpected(error_of(*failure_, 0));
+  }
   SendResult result;
-  result.reply = taken.lines.back();
+  result.reply = verdicts_.front().text;
   const auto words = split(result.reply, ' ');
   if (words.size() > 2 && MessageId::parse(words[2])) result.id = words[2];
-  // The message is taken: what becomes of QUIT changes nothing.
-  (void)(co_await command("QUIT", '2')).has_value();
-  co_return result;
+  return result;
 }
 
-Task<Result<void>> Submission::begin() {
-  if (request_.tls == SendTls::implicit) MAIL_CO_TRY(co_await secure());
-  MAIL_CO_TRY(co_await reply("greeting", '2'));
-  MAIL_CO_TRY(co_await hello());
-  if (request_.tls != SendTls::starttls) co_return Result<void>{};
-  if (!offers("STARTTLS", "")) {
-    co_return fail(Errc::tls_failed, "STARTTLS: the server does not offer it");
+std::string Submission::step_of(const Verdict& verdict, std::size_t recipient) const {
+  switch (verdict.stage) {
+    case Stage::hello:
+      return concat("EHLO ", request_.hostname);
+    case Stage::login:
+      return login_shown_.empty() ? "AUTH" : login_shown_;
+    case Stage::mail:
+      return concat("MAIL FROM:<", request_.from, '>');
+    case Stage::recipient:
+      return concat("RCPT TO:<", request_.recipients[recipient], '>');
+    case Stage::body:
+    case Stage::final_dot:
+      return concat("message of ", content_size_, " octets");
+    default:
+      return std::string(to_string(verdict.stage));
   }
-  MAIL_CO_TRY(co_await command("STARTTLS", '2'));
-  if (!read_.empty()) {  // security.md 27: it would pass for something said under TLS
-    co_return fail(Errc::tls_failed, "STARTTLS: the server sent bytes behind its reply");
-  }
-  MAIL_CO_TRY(co_await secure());
-  co_return co_await hello();
 }
 
-Task<Result<void>> Submission::secure() {
-  MAIL_CO_TRY(const auto context,
-              tls::ClientContext::make({.verify = request_.verify, .ca_file = request_.ca_file}));
-  const std::string name = request_.tls_name.empty() ? host_ : request_.tls_name;
-  MAIL_CO_TRY(auto cipher, context->connect(stream_.native_handle(), name));
-  if (auto secured = co_await stream_.secure(std::move(cipher), deadline()); !secured) {
-    co_return fail(secured.error().code, concat("TLS handshake: ", secured.error().detail));
+Error Submission::error_of(const Verdict& verdict, std::size_t recipient) const {
+  const bool said = verdict.cause == Verdict::Cause::reply;
+  std::string detail =
+      concat(step_of(verdict, recipient), said ? ": the server said " : ": ", verdict.text);
+  switch (verdict.cause) {
+    case Verdict::Cause::reply:
+      return {verdict.kind == Verdict::Kind::rejected ? Errc::not_allowed : Errc::overloaded,
+              std::move(detail)};
+    case Verdict::Cause::silence:
+      return {Errc::deadline_exceeded, std::move(detail)};
+    case Verdict::Cause::closed:
+    case Verdict::Cause::abandoned:
+      return {Errc::closed, std::move(detail)};
+    case Verdict::Cause::no_smtp:
+      return {Errc::bad_syntax, std::move(detail)};
+    case Verdict::Cause::tls:
+      return {Errc::tls_failed, std::move(detail)};
+    case Verdict::Cause::login:
+    case Verdict::Cause::unfit:
+      break;
   }
-  transcript_.push_back(
-      concat("   (", stream_.cipher()->version(), ", ", stream_.cipher()->cipher(), ')'));
-  co_return Result<void>{};
-}
-
-Task<Result<void>> Submission::hello() {
-  MAIL_CO_TRY(const Reply answer, co_await command(concat("EHLO ", request_.hostname), '2'));
-  extensions_.clear();
-  for (const std::string& line : answer.lines) {
-    if (line.size() > 4) extensions_.push_back(line.substr(4));
-  }
-  co_return Result<void>{};
-}
-
-// Whether the server offers `keyword`, with `word` among its parameters.
-bool Submission::offers(std::string_view keyword, std::string_view word) const {
-  for (const std::string& extension : extensions_) {
-    const auto words = split(extension, ' ');
-    if (!iequals(words[0], keyword)) continue;
-    if (word.empty() || std::any_of(words.begin() + 1, words.end(),
-                                    [&](auto each) { return iequals(each, word); })) {
-      return true;
-    }
-  }
-  return false;
-}
-
-Task<Result<void>> Submission::log_in() {
-  if (offers("AUTH", "PLAIN")) {  // RFC 4616
-    std::string response(1, '\0');
-    append(response, request_.login, '\0', request_.password);
-    MAIL_CO_TRY(
-        co_await command(concat("AUTH PLAIN ", base64_encode(response)), '2', "AUTH PLAIN ..."));
-  } else if (offers("AUTH", "LOGIN")) {
-    MAIL_CO_TRY(co_await command("AUTH LOGIN", '3'));
-    MAIL_CO_TRY(co_await command(base64_encode(request_.login), '3', "(login)"));
-    MAIL_CO_TRY(co_await command(base64_encode(request_.password), '2', "(password)"));
-  } else {
-    co_return fail(Errc::not_allowed, "AUTH: the server offers neither PLAIN nor LOGIN here");
-  }
-  co_return Result<void>{};
-}
-
-Task<Result<Reply>> Submission::command(std::string line, char wanted) {
-  std::string shown = line;
-  co_return co_await command(std::move(line), wanted, std::move(shown));
-}
-
-// `shown`: the command as it may be read by others.
-Task<Result<Reply>> Submission::command(std::string line, char wanted, std::string shown) {
-  transcript_.push_back(concat("C: ", shown));
-  line += "\r\n";
-  if (auto written = co_await stream_.write_all(line, deadline()); !written) {
-    co_return fail(written.error().code, concat(shown, ": ", written.error().detail));
-  }
-  co_return co_await reply(std::move(shown), wanted);
-}
-
-Task<Result<Reply>> Submission::reply(std::string step, char wanted) {
-  Reply out;
-  for (;;) {
-    MAIL_CO_TRY(std::string line, co_await read_line(step));
-    transcript_.push_back(concat("S: ", line));
-    const bool reply_line = line.size() >= 3 && is_digit(line[0]) && is_digit(line[1]) &&
-                            is_digit(line[2]) &&
-                            (line.size() == 3 || line[3] == ' ' || line[3] == '-');
-    if (!reply_line || out.lines.size() == kMaxReplyLines) {
-      co_return fail(Errc::bad_syntax, concat(step, ": the server does not speak SMTP: ", line));
-    }
-    const bool last = line.size() == 3 || line[3] == ' ';
-    out.lines.push_back(std::move(line));
-    if (last) break;
-  }
-  if (out.kind() == wanted) co_return out;
-  const Errc code = out.kind() == '4'   ? Errc::overloaded
-                    : out.kind() == '5' ? Errc::not_allowed
-                                        : Errc::bad_syntax;
-  co_return fail(code, concat(step, ": the server said ", out.text()));
-}
-
-Task<Result<std::string>> Submission::read_line(const std::string& step) {
-  const MonoTime until = deadline();
-  for (;;) {
-    if (const std::size_t end = read_.find('\n'); end != std::string::npos) {
-      std::string line = read_.substr(0, end);
-      read_.erase(0, end + 1);
-      if (line.ends_with('\r')) line.pop_back();
-      co_return line;
-    }
-    if (read_.size() > kMaxReplyLine) {
-      co_return fail(Errc::bad_syntax, concat(step, ": the server sends a line without end"));
-    }
-    char bytes[4096];
-    auto got = stream_.read_some(bytes);
-    if (got && *got == 0) {
-      auto waited = co_await stream_.readable(until);
-      if (waited) continue;
-      got = std::unexpected(std::move(waited.error()));
-    }
-    if (!got) co_return fail(got.error().code, concat(step, ": ", got.error().detail));
-    read_.append(bytes, *got);
-  }
+  return {Errc::not_allowed, std::move(detail)};
 }
 
 Task<Result<SendResult>> submit(net::IoThread& io, const SendRequest& request,
                                 std::vector<net::Address> addresses, std::string host,
                                 std::vector<std::string>& transcript) {
+  std::shared_ptr<const tls::ClientContext> context;
+  if (request.tls != SendTls::none) {
+    MAIL_CO_TRY(context,
+                tls::ClientContext::make({.verify = request.verify, .ca_file = request.ca_file}));
+  }
   Result<net::Stream> stream = fail(Errc::unavailable, "no address to connect to");
   for (const net::Address& address : addresses) {
     stream = co_await net::connect(io, address, io.clock().mono_now() + request.timeout);
     if (stream) break;
   }
   MAIL_CO_TRY(net::Stream connected, std::move(stream));
-  Submission submission(io, request, std::move(connected), std::move(host), transcript);
+  Submission submission(io, request, std::move(connected), std::move(context), std::move(host),
+                        transcript);
   co_return co_await submission.run();
 }
 
 }  // namespace
-
-std::string to_wire(std::string_view message) {
-  std::string out;
-  out.reserve(message.size() + message.size() / 32 + 8);
-  while (!message.empty()) {
-    const std::size_t end = std::min(message.find_first_of("\r\n"), message.size());
-    if (message.front() == '.') out += '.';
-    append(out, message.substr(0, end), "\r\n");
-    message.remove_prefix(end);
-    // One line end: CRLF, LF, or a bare CR, which must not leave as it is.
-    if (message.starts_with("\r\n")) {
-      message.remove_prefix(2);
-    } else if (!message.empty()) {
-      message.remove_prefix(1);
-    }
-  }
-  return out += ".\r\n";
-}
 
 Result<SendResult> send_message(const SendRequest& request, const Clock& clock,
                                 std::vector<std::string>* transcript) {

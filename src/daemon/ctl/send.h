@@ -1,14 +1,14 @@
-// The program's own submission client: one message to one server, step by step, for `mailwright
-// send`. Blocks the calling thread. Errors name the step and quote the server's reply:
+// `mailwright send`: one message to one server, over the same client session as all mail that
+// leaves. Blocks the calling thread. Errors name the step and quote the server's reply:
 //   "RCPT TO:<x@yahoo.test>: the server said 550 5.1.1 No such mailbox"
-// Codes: invalid_argument, unavailable (no connection), deadline_exceeded, tls_failed,
+// A message refused for some recipients goes to the others, and the error says so.
+// Codes: invalid_argument, unavailable (no connection), closed, deadline_exceeded, tls_failed,
 // not_allowed (the server said 5xx), overloaded (4xx: try later), bad_syntax (no SMTP).
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -42,8 +42,5 @@ struct SendResult {
 // `transcript`, where given, gets the lines also when it fails.
 Result<SendResult> send_message(const SendRequest& request, const Clock& clock,
                                 std::vector<std::string>* transcript = nullptr);
-
-// Lines ending in CRLF, dots stuffed, the final dot added (RFC 5321 §4.5.2).
-std::string to_wire(std::string_view message);
 
 }  // namespace mail::ctl

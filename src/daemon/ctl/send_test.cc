@@ -81,7 +81,8 @@ class ScriptedServer {
         if (data && line != ".") continue;
         const std::string word(split(line, ' ')[0]);
         data = word == "DATA";
-        MAIL_CO_TRY(co_await stream.write_all(script[word] + "\r\n", deadline));
+        const std::string& reply = script.contains(line) ? script[line] : script[word];
+        MAIL_CO_TRY(co_await stream.write_all(reply + "\r\n", deadline));
         if (word == "STARTTLS" && script[word].starts_with("220")) {
           MAIL_CO_TRY(auto cipher, tls_->accept(stream.native_handle()));
           MAIL_CO_TRY(co_await stream.secure(std::move(cipher), deadline));
@@ -189,11 +190,47 @@ TEST(Send, NothingThatCouldEndACommandGetsIntoOne) {
   }
 }
 
-TEST(Send, LinesLeaveWithCrlfAndStuffedDots) {
-  EXPECT_EQ(to_wire(""), ".\r\n");
-  EXPECT_EQ(to_wire("a\nb"), "a\r\nb\r\n.\r\n");
-  EXPECT_EQ(to_wire("a\r\n\r\n.\n..\n"), "a\r\n\r\n..\r\n...\r\n.\r\n");
-  EXPECT_EQ(to_wire("a\rb\n"), "a\r\nb\r\n.\r\n");
+TEST(Send, WhomTheServerRefusesIsNamedAndTheOthersGetTheirMail) {
+  const SystemClock clock;
+  ScriptedServer server;
+  SendRequest request = server.request();
+  request.recipients = {"spike@yahoo.test", "jerry@yahoo.test"};
+  server.script["RCPT TO:<spike@yahoo.test>"] = "550 5.1.1 nobody";
+  const auto sent = send_message(request, clock);
+  ASSERT_FALSE(sent);
+  EXPECT_EQ(sent.error().code, Errc::not_allowed);
+  EXPECT_EQ(sent.error().detail,
+            "RCPT TO:<spike@yahoo.test>: the server said 550 5.1.1 nobody (accepted for 1 of 2 "
+            "recipients)");
+  EXPECT_NE(server.received.find("\r\n..dot\r\n.\r\n"), std::string::npos);
+}
+
+TEST(Send, SizeAndEightBitContentAreDeclared) {
+  const SystemClock clock;
+  ScriptedServer server;
+  server.script["EHLO"] =
+      "250-mx\r\n250-AUTH PLAIN\r\n250-SIZE 100\r\n250-8BITMIME\r\n250 PIPELINING";
+  SendRequest request = server.request();
+  request.message = "Subject: h\xc3\xa9\n\n.x\r\ny";
+  const auto sent = send_message(request, clock);
+  ASSERT_TRUE(sent) << describe(sent.error());
+  EXPECT_NE(server.received.find("MAIL FROM:<tom@gmail.test> SIZE=23 BODY=8BITMIME\r\n"),
+            std::string::npos)
+      << server.received;
+}
+
+TEST(Send, AServerThatHangsUpIsTold) {
+  const SystemClock clock;
+  ScriptedServer server;
+  server.script["DATA"] = "";  // an empty line, which is no reply
+  const auto garbled = send_message(server.request(), clock);
+  ASSERT_FALSE(garbled);
+  EXPECT_EQ(garbled.error().code, Errc::bad_syntax);
+  server.script["MAIL"] = "421 4.3.2 bye";
+  const auto gone = send_message(server.request(), clock);
+  ASSERT_FALSE(gone);
+  EXPECT_EQ(gone.error().code, Errc::overloaded);
+  EXPECT_EQ(gone.error().detail, "MAIL FROM:<tom@gmail.test>: the server said 421 4.3.2 bye");
 }
 
 }  // namespace
