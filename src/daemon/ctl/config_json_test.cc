@@ -44,7 +44,7 @@ TEST(ConfigJson, ExplainsAKeyASectionAndAll) {
   EXPECT_EQ(one.array()->front().text_or("change", ""), "reload");
 
   const json::Value section = parsed(explain_json("limits").text);
-  EXPECT_EQ(section.array()->size(), 4U);
+  EXPECT_EQ(section.array()->size(), 8U);
   const json::Value routes = parsed(explain_json("routes").text);
   EXPECT_EQ(routes.array()->size(), 1U);
 

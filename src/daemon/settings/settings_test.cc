@@ -43,7 +43,6 @@ TEST(Settings, WhatIsNotWrittenHasItsDefault) {
   EXPECT_EQ(settings->limits.recipients_per_hour, 1'000u);
   EXPECT_EQ(settings->limits.failed_logins_per_minute, 10u);
   EXPECT_EQ(settings->limits.failed_logins_per_day, 50u);
-  EXPECT_EQ(settings->history.keep, seconds(45 * 86'400));
   EXPECT_EQ(settings->log.level, log::Level::info);
   ASSERT_EQ(settings->listeners.size(), 1u);
   EXPECT_EQ(settings->listeners[0]->hostname, "mx.example.org");
