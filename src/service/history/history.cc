@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "service/store/content.h"
 
 namespace mail {
 namespace {
@@ -63,15 +64,7 @@ Task<Result<std::string>> History::raw(MessageId id) {
   }
   std::string content;
   content.reserve(envelope->size);
-  while (content.size() < envelope->size) {
-    MAIL_CO_TRY(const std::string chunk, co_await store_.read_body(envelope->body, content.size()));
-    if (chunk.empty()) {
-      co_return fail(Errc::store_corrupt,
-                     concat("the body of ", id.to_string(), " ends after ", content.size(), " of ",
-                            envelope->size, " octets"));
-    }
-    content += chunk;
-  }
+  MAIL_CO_TRY(co_await append_content(store_, *envelope, content));
   co_return content;
 }
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "service/store/content.h"
 
 namespace mail {
 namespace {
@@ -96,24 +97,9 @@ Task<Result<ShownMessage>> MailboxService::show(std::string address, Uid uid, st
   }
   shown.bytes.reserve(shown.entry.size);
   shown.bytes = shown.entry.added_fields;
-  MAIL_CO_TRY(co_await append_content(shown.bytes, shown.entry));
+  MAIL_CO_TRY(const record::Envelope envelope, co_await store_.envelope(shown.entry.message));
+  MAIL_CO_TRY(co_await append_content(store_, envelope, shown.bytes));
   co_return shown;
-}
-
-Task<Result<void>> MailboxService::append_content(std::string& out,
-                                                  const record::MailboxEntry& entry) {
-  MAIL_CO_TRY(const record::Envelope envelope, co_await store_.envelope(entry.message));
-  for (std::uint64_t offset = 0; offset < envelope.size;) {
-    MAIL_CO_TRY(const std::string chunk, co_await store_.read_body(envelope.body, offset));
-    if (chunk.empty()) {
-      co_return fail(Errc::store_corrupt,
-                     concat("the body of ", entry.message.to_string(), " ends after ", offset,
-                            " of ", envelope.size, " octets"));
-    }
-    out += chunk;
-    offset += chunk.size();
-  }
-  co_return Result<void>{};
 }
 
 Task<Result<void>> MailboxService::remove(std::string address, Uid uid, std::string folder) {

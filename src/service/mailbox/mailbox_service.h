@@ -45,7 +45,6 @@ class MailboxService {
     record::MailboxEntry entry;
   };
   Task<Result<Place>> find_entry(const std::string& address, Uid uid, const std::string& folder);
-  Task<Result<void>> append_content(std::string& out, const record::MailboxEntry& entry);
 
   MailStore& store_;
   const ControlStore& control_;
