@@ -118,7 +118,7 @@ class ClientSession {
   void on_starttls(const ServerReply& reply);
   void refuse_clear(std::string_view why);
   void go_on();
-  void log_in();
+  void log_in(const HopLogin& login);
   void on_login(const ServerReply& reply);
   void become_ready();
 

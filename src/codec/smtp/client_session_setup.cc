@@ -79,12 +79,12 @@ void ClientSession::tls_failed(std::string_view detail) {
 }
 
 void ClientSession::go_on() {
-  if (settings_->login) return log_in();
+  const std::optional<HopLogin>& login = settings_->login;
+  if (login) return log_in(*login);
   become_ready();
 }
 
-void ClientSession::log_in() {
-  const HopLogin& login = *settings_->login;
+void ClientSession::log_in(const HopLogin& login) {
   const auto refuse = [this](std::string_view why) {
     stage_ = Stage::login;
     give_up(our_verdict(Verdict::Kind::deferred, Verdict::Cause::login, "4.7.0", why));
@@ -112,8 +112,9 @@ void ClientSession::on_login(const ServerReply& reply) {
   const bool asks = login_step_ == 1 || login_step_ == 2;
   if ((reply.kind() == 3) != asks) return on_unexpected(reply);
   if (!asks) return become_ready();
-  const HopLogin& login = *settings_->login;
-  command(base64_encode(login_step_ == 1 ? login.user : login.password), Stage::login, true);
+  const std::optional<HopLogin>& login = settings_->login;
+  MAIL_ASSERT(login.has_value());  // log_in() began this exchange
+  command(base64_encode(login_step_ == 1 ? login->user : login->password), Stage::login, true);
   ++login_step_;
 }
 

@@ -103,11 +103,12 @@ void ServerSession::on_end_of_chunk() {
 }
 
 void ServerSession::on_chunk_swallowed() {
-  const Reply reply = *std::exchange(chunk_refusal_, std::nullopt);
+  const std::optional<Reply> reply = std::exchange(chunk_refusal_, std::nullopt);
+  MAIL_ASSERT(reply.has_value());
   phase_ = behind_swallowed_;
-  if (!refusal_counts_) return send(reply);
-  if (reply.is_permanent()) return refuse(reply);
-  postpone(reply);
+  if (!refusal_counts_) return send(*reply);
+  if (reply->is_permanent()) return refuse(*reply);
+  postpone(*reply);
 }
 
 }  // namespace mail::smtp

@@ -83,7 +83,7 @@ class Submission {
         settings_(settings_of(request)),
         session_(settings_, now()) {}
   ~Submission() {
-    if (settings_->login) sasl::wipe(settings_->login->password);
+    if (std::optional<smtp::HopLogin>& login = settings_->login) sasl::wipe(login->password);
   }
   Submission(const Submission&) = delete;
   Submission& operator=(const Submission&) = delete;
