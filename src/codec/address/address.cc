@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "codec/address/ip_address.h"
+#include "codec/address/utf8.h"
 
 namespace mail {
 namespace {
@@ -28,12 +29,18 @@ std::unexpected<Error> bad(std::string_view why) {
   return fail(Errc::bad_syntax, std::string(why));
 }
 
-// Dot-string (RFC 5321 §4.1.2): atoms with single dots between them.
+// Dot-string (RFC 5321 §4.1.2): atoms with single dots between them; atext has all of Unicode
+// beyond ASCII as well (RFC 6531 §3.3).
 bool is_dot_string(std::string_view text) {
   if (text.empty() || text.front() == '.' || text.back() == '.') return false;
   char before = '\0';
-  for (const char c : text) {
-    if (c == '.' ? before == '.' : !is_atext(c)) return false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '.' ? before == '.' : !is_atext(c)) {
+      const std::size_t size = utf8_character(text.substr(i));
+      if (size == 0) return false;
+      i += size - 1;
+    }
     before = c;
   }
   return true;
@@ -51,14 +58,21 @@ std::size_t quoted_length(std::string_view text) {
   return 0;
 }
 
-// The content of a Quoted-string: qtextSMTP and quoted-pairSMTP (RFC 5321 §4.1.2), which leave out
-// every control character. `text` has its quotes.
+// The content of a Quoted-string: qtextSMTP and quoted-pairSMTP (RFC 5321 §4.1.2, RFC 6531 §3.3),
+// which leave out every control character. `text` has its quotes.
 Result<std::string> unquote(std::string_view text) {
   std::string out;
   for (std::size_t i = 1; i + 1 < text.size(); ++i) {
-    if (text[i] == '\\') ++i;
-    if (text[i] < ' ' || text[i] > '~') return bad("a character that no quoted local part has");
-    out.push_back(text[i]);
+    const bool escaped = text[i] == '\\';
+    if (escaped) ++i;
+    if (text[i] >= ' ' && text[i] <= '~') {
+      out.push_back(text[i]);
+      continue;
+    }
+    const std::size_t size = escaped ? 0 : utf8_character(text.substr(i));
+    if (size == 0) return bad("a character that no quoted local part has");
+    out.append(text.substr(i, size));
+    i += size - 1;
   }
   return out;
 }
@@ -70,7 +84,7 @@ std::size_t local_part_length(std::string_view text) {
 }
 
 // The source route "@a,@b:" that `text` begins with; 0 octets where it has none or a bad one.
-std::size_t source_route_length(std::string_view text) {
+std::size_t source_route_length(std::string_view text, const Idn* idn) {
   std::size_t at = 0;
   while (at < text.size() && text[at] == '@') {
     const std::size_t end = text.find_first_of(",:", at);
@@ -80,7 +94,7 @@ std::size_t source_route_length(std::string_view text) {
             ? text.find_first_of(",:", std::min(text.find(']', at), text.size()))
             : end;
     if (stop == std::string_view::npos) return 0;
-    if (!Domain::parse(text.substr(at + 1, stop - at - 1))) return 0;
+    if (!Domain::parse(text.substr(at + 1, stop - at - 1), idn)) return 0;
     if (text[stop] == ':') return stop + 1;
     at = stop + 1;
   }
@@ -89,8 +103,13 @@ std::size_t source_route_length(std::string_view text) {
 
 }  // namespace
 
-Result<Domain> Domain::parse(std::string_view text) {
+Result<Domain> Domain::parse(std::string_view text, const Idn* idn) {
   Domain domain;
+  if (idn != nullptr && !mail::is_ascii(text)) {
+    if (text.size() > kMaxMailbox) return bad("a domain has 1 to 255 octets");
+    MAIL_TRY(const std::string ascii, idn->to_ascii(text));
+    return parse(ascii);
+  }
   if (text.starts_with('[')) {
     MAIL_TRY(const IpAddress address, IpAddress::parse_literal(text));
     domain.text_ = address.to_literal();
@@ -118,7 +137,7 @@ Result<Domain> Domain::parse(std::string_view text) {
   return domain;
 }
 
-Result<Mailbox> Mailbox::parse(std::string_view text) {
+Result<Mailbox> Mailbox::parse(std::string_view text, const Idn* idn) {
   if (text.size() > kMaxMailbox) return bad("an address has at most 254 octets");
   const std::size_t at = local_part_length(text);
   if (at == 0 || at >= text.size() || text[at] != '@') {
@@ -133,7 +152,10 @@ Result<Mailbox> Mailbox::parse(std::string_view text) {
     if (!is_dot_string(local)) return bad("bad local part");
     mailbox.local_part = local;
   }
-  MAIL_TRY(mailbox.domain, Domain::parse(text.substr(at + 1)));
+  MAIL_TRY(mailbox.domain, Domain::parse(text.substr(at + 1), idn));
+  if (idn != nullptr && !mailbox.is_ascii()) {
+    MAIL_TRY(mailbox.folded, idn->fold(mailbox.local_part));
+  }
   return mailbox;
 }
 
@@ -154,7 +176,12 @@ std::string Mailbox::to_string() const {
   return out;
 }
 
+bool Mailbox::is_ascii() const { return mail::is_ascii(local_part); }
+
 std::string Mailbox::key() const {
+  if (!folded.empty()) {
+    return Mailbox{.local_part = folded, .domain = domain, .folded = {}}.key();
+  }
   std::string out = to_string();
   for (char& c : out) c = ascii_lower(c);
   return out;
@@ -164,15 +191,16 @@ std::string ReversePath::to_string() const {
   return mailbox ? mailbox->to_string() : std::string();
 }
 
-Result<ParsedPath> parse_path(std::string_view text) {
+Result<ParsedPath> parse_path(std::string_view text, const Idn* idn) {
   if (!text.starts_with('<')) return bad("a path begins with \"<\"");
   text.remove_prefix(1);
   ParsedPath parsed;
+  const std::string_view whole = text;
   if (text.starts_with('>')) {
     parsed.rest = text.substr(1);
     return parsed;
   }
-  if (const std::size_t route = source_route_length(text); route > 0) {
+  if (const std::size_t route = source_route_length(text, idn); route > 0) {
     parsed.had_source_route = true;
     text.remove_prefix(route);
   }
@@ -182,12 +210,13 @@ Result<ParsedPath> parse_path(std::string_view text) {
   if (end == std::string_view::npos) return bad("a path ends with \">\"");
   parsed.rest = text.substr(end + 1);
   const std::string_view address = text.substr(0, end);
+  parsed.was_ascii = mail::is_ascii(whole.substr(0, whole.size() - parsed.rest.size()));
   // RFC 5321 §4.1.1.3: RCPT TO:<Postmaster>, in any case and without a domain.
   if (!parsed.had_source_route && iequals(address, kPostmaster)) {
     parsed.path.mailbox = Mailbox{.local_part = std::string(address), .domain = {}};
     return parsed;
   }
-  MAIL_TRY(parsed.path.mailbox, Mailbox::parse(address));
+  MAIL_TRY(parsed.path.mailbox, Mailbox::parse(address, idn));
   return parsed;
 }
 

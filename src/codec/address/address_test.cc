@@ -111,5 +111,49 @@ TEST(Path, RefusesWhatIsNone) {
   }
 }
 
+// Stands for platform/idn, which codec does not know.
+constexpr Idn kPretend{[](std::string_view domain) -> Result<std::string> {
+                         if (domain == "b\u00FCcher.test" || domain == "B\u00DCCHER.test")
+                           return "xn--bcher-kva.test";
+                         return fail(Errc::bad_syntax, "not a domain");
+                       },
+                       [](std::string_view local) -> Result<std::string> {
+                         return std::string(local == "J\u00DCRGEN" ? "j\u00FCrgen" : local);
+                       }};
+
+TEST(International, EverySpellingHasOneDomainAndOneKey) {  // RFC 6531 §3.3
+  const auto one = Mailbox::parse("J\u00DCRGEN@B\u00DCCHER.test", &kPretend);
+  ASSERT_TRUE(one);
+  EXPECT_EQ(one->to_string(), "J\u00DCRGEN@xn--bcher-kva.test");
+  EXPECT_EQ(one->key(), "j\u00FCrgen@xn--bcher-kva.test");
+  EXPECT_FALSE(one->is_ascii());
+  EXPECT_EQ(Mailbox::parse("j\u00FCrgen@XN--bcher-kva.test")->key(), one->key());
+  EXPECT_TRUE(Mailbox::parse("a@b\u00FCcher.test", &kPretend)->is_ascii());
+}
+
+TEST(International, DomainsBeyondAsciiNeedTheFunctions) {
+  EXPECT_FALSE(Mailbox::parse("a@b\u00FCcher.test"));
+  EXPECT_FALSE(Domain::parse("other\u00FC.test", &kPretend));
+}
+
+TEST(International, LocalPartsAreUtf8AndHaveNoControls) {
+  EXPECT_EQ(Mailbox::parse("\u7528\u6237@yahoo.test")->to_string(), "\u7528\u6237@yahoo.test");
+  EXPECT_EQ(Mailbox::parse("\"\u7528 \u6237\"@yahoo.test")->to_string(),
+            "\"\u7528 \u6237\"@yahoo.test");
+  for (const char* bad :
+       {"j\xFCrgen@yahoo.test", "j\xC2\x85@yahoo.test", "\xC0\xAF@yahoo.test",
+        "\xED\xA0\x80@yahoo.test", "\"j\xFC\"@yahoo.test", "\"\\\xC3\xBC\"@yahoo.test",
+        ".\u7528@yahoo.test", "\u7528..a@yahoo.test"}) {
+    EXPECT_FALSE(Mailbox::parse(bad)) << bad;
+  }
+}
+
+TEST(International, APathTellsWhetherItWasAscii) {
+  EXPECT_TRUE(parse_path("<a@yahoo.test> ORCPT=\u7528", &kPretend)->was_ascii);
+  EXPECT_FALSE(parse_path("<a@b\u00FCcher.test>", &kPretend)->was_ascii);
+  EXPECT_FALSE(parse_path("<\u7528@yahoo.test>", &kPretend)->was_ascii);
+  EXPECT_FALSE(parse_path("<@b\u00FCcher.test:a@yahoo.test>", &kPretend)->was_ascii);
+}
+
 }  // namespace
 }  // namespace mail

@@ -5,6 +5,7 @@
 
 #include "codec/address/address.h"
 #include "codec/address/ip_address.h"
+#include "codec/address/utf8.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
@@ -14,7 +15,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (const auto mailbox = mail::Mailbox::parse(text)) {
     const std::string printed = mailbox->to_string();
     MAIL_ASSERT(mail::Mailbox::parse(printed) == *mailbox);
-    for (const char c : printed) MAIL_ASSERT(c >= ' ' && c <= '~');
+    MAIL_ASSERT(mail::is_utf8(printed));
+    for (const char c : printed) MAIL_ASSERT(static_cast<unsigned char>(c) >= ' ' && c != 0x7F);
   }
   if (const auto path = mail::parse_path(text)) {
     MAIL_ASSERT(path->rest.size() < text.size());

@@ -84,6 +84,12 @@ void note(HeaderSummary& summary, const HeaderField& field) {
       summary.has_message_id |= iequals(name, "Message-ID");
       summary.has_bcc |= iequals(name, "Resent-Bcc");
       break;
+    case 12:
+      if (iequals(name, "TLS-Required")) {
+        const bool alone = ++summary.tls_required_fields == 1;
+        summary.tls_optional = alone && iequals(unfold_up_to(field.value, 16), "No");
+      }
+      break;
     default:
       break;
   }

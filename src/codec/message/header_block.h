@@ -57,8 +57,10 @@ struct HeaderSummary {
   bool has_date = false;
   bool has_message_id = false;
   bool has_bcc = false;  // Bcc or Resent-Bcc
-  std::string from;      // unfolded, at most 255 octets
-  std::string subject;   // unfolded, at most 255 octets
+  std::uint32_t tls_required_fields = 0;
+  bool tls_optional = false;  // exactly one TLS-Required, and it says No (RFC 8689 §3)
+  std::string from;           // unfolded, at most 255 octets
+  std::string subject;        // unfolded, at most 255 octets
 };
 HeaderSummary summarize(const std::vector<HeaderField>& fields);
 

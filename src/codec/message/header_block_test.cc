@@ -130,5 +130,16 @@ TEST(Unfold, TakesFoldsOutAndTrims) {
   EXPECT_EQ(unfold("a\rb\nc"), "a\rb\nc");
 }
 
+TEST(HeaderSummary, KnowsTlsRequiredNo) {  // RFC 8689 §3
+  const auto optional = [](std::string_view block) {
+    return scan_header_block(block)->summary.tls_optional;
+  };
+  EXPECT_TRUE(optional("TLS-Required: No\r\n\r\n"));
+  EXPECT_TRUE(optional("tls-required:\r\n nO \r\nSubject: x\r\n\r\n"));
+  EXPECT_FALSE(optional("TLS-Required: Yes\r\n\r\n"));
+  EXPECT_FALSE(optional("TLS-Required: No\r\nTLS-Required: No\r\n\r\n")) << "must not be twice";
+  EXPECT_FALSE(optional("Subject: x\r\n\r\nTLS-Required: No\r\n"));
+}
+
 }  // namespace
 }  // namespace mail::message

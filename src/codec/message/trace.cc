@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "base/text.h"
+#include "codec/address/utf8.h"
 
 namespace mail::message {
 namespace {
@@ -30,8 +31,18 @@ void append_host(std::string& out, std::string_view host) {
     return is_alnum(c) || c == '.' || c == '-' || c == '_' || c == ':' || c == '[' || c == ']';
   });
 }
+// Printable ASCII and whole characters of UTF-8.
 void append_printable(std::string& out, std::string_view text) {
-  append_filtered(out, text, [](char c) { return c >= ' ' && c <= '~'; });
+  while (!text.empty()) {
+    const bool plain = text.front() >= ' ' && text.front() <= '~';
+    const std::size_t character = plain ? 1 : utf8_character(text);
+    if (character == 0) {
+      out.push_back('?');
+    } else {
+      out.append(text.substr(0, character));
+    }
+    text.remove_prefix(std::max(character, std::size_t{1}));
+  }
 }
 void append_comment(std::string& out, std::string_view text) {
   out.push_back('(');
@@ -77,6 +88,7 @@ void append_received(std::string& out, const ReceivedFacts& facts) {
     append_comment(out, facts.tls);
   }
   append(out, "\r\n\tid ", facts.id.to_string());
+  if (facts.priority != 0) append(out, " priority ", facts.priority);
   if (!facts.recipient.empty()) {
     out.append("\r\n\tfor <");
     append_printable(out, facts.recipient);

@@ -1,5 +1,7 @@
 // Fields that a server writes: Received, Return-Path, Delivered-To, Date (RFC 5321 §4.4, RFC 5322
 // §3.3). Pure. Every value is checked again as it is written: CR, LF and controls never pass.
+// Addresses may have UTF-8 in their local part (RFC 6531 §3.7.3); domains stand in A-labels, so
+// that mail which needs no SMTPUTF8 but for our fields does not need it for them either.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +22,7 @@ struct ReceivedFacts {
   std::string_view protocol;          // "ESMTPSA"
   std::string_view tls;               // "TLSv1.3 TLS_AES_256_GCM_SHA384"; empty without
   MessageId id;
+  int priority = 0;            // told where it is not 0 (RFC 6710 §7)
   std::string_view recipient;  // only when there is exactly one; else empty
   WallTime at;
 };

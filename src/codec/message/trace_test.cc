@@ -92,5 +92,25 @@ TEST(ReturnPath, IsWrittenForTheNullPathToo) {
       "Return-Path: <>\r\nReturn-Path: <tom@gmail.test>\r\nDelivered-To: jerry@yahoo.test\r\n");
 }
 
+TEST(Received, TellsAPriorityThatIsNotTheUsual) {  // RFC 6710 §7
+  std::string out;
+  ReceivedFacts facts;
+  facts.helo = "a.test";
+  facts.by = "b.test";
+  facts.protocol = "ESMTPA";
+  facts.priority = -3;
+  append_received(out, facts);
+  EXPECT_NE(out.find(" priority -3; Thu"), std::string::npos) << out;
+}
+
+TEST(Received, NamesAddressesInUtf8AndNothingThatIsNot) {  // RFC 6531 §3.7.3
+  std::string out;
+  append_return_path(out, "j\u00FCrgen@xn--bcher-kva.test");
+  EXPECT_EQ(out, "Return-Path: <j\u00FCrgen@xn--bcher-kva.test>\r\n");
+  out.clear();
+  append_delivered_to(out, "j\xFC\xC2\x85\r\nX: y@a.test");
+  EXPECT_EQ(out, "Delivered-To: j?????X: y@a.test\r\n");
+}
+
 }  // namespace
 }  // namespace mail::message
