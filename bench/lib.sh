@@ -3,8 +3,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/../tools/lib.sh"
 BENCH_PROGRAM=${BENCH_PROGRAM:-$ROOT/build/release/bin/mailwright}
 BENCH_LOAD=$ROOT/build/release/bin/bench_accept
 
-# bench_config DIR ADDRESS: mail for hold.test is kept and goes nowhere. STARTTLS where BENCH_CERT and
-# BENCH_KEY name files, plain text otherwise.
+# bench_config DIR ADDRESS: mail for hold.test goes to BENCH_NEXT_HOP (a route), or is kept and goes
+# nowhere. STARTTLS where BENCH_CERT and BENCH_KEY name files, plain text otherwise.
 bench_config() {
   cat >"$1/mailwright.toml" <<T
 hostname = "bench.test"
@@ -16,7 +16,8 @@ tls = "none"
 [relay]
 networks = ["127.0.0.0/8"]
 [routes]
-"hold.test" = "hold"
+"hold.test" = "${BENCH_NEXT_HOP:-hold}"
+"*" = "hold"
 T
   if [[ -n ${BENCH_CERT:-} ]]; then
     sed -i 's/^tls = .*/tls = "starttls"/' "$1/mailwright.toml"

@@ -72,7 +72,7 @@ class Mistakes(unittest.TestCase):
         self.assertEqual(("listener.role", True, None), (row["key"], row["required"], row["default"]))
         keys = [row["key"] for row in self.daemon.json("config", "explain")]
         self.assertEqual(len(keys), len(set(keys)))
-        self.assertIn("routes.DOMAIN", keys)
+        self.assertIn("routes.DOMAIN.to", keys)
 
     def test_explain(self):
         said = self.daemon.run("config", "explain", "listener.role", config=False)

@@ -10,8 +10,9 @@ from lib.daemon import DEADLINE, ROOT, Daemon, certificate, toml
 from lib.smtp import Closed, Smtp, message
 
 FOLDER = ROOT / "tests" / "dialogs"
-LISTENER_KEYS = ("role", "tls", "insecure_auth", "max_message_size", "max_recipients", "max_errors",
-                 "max_junk_commands", "bare_lf", "max_messages",
+LISTENER_KEYS = ("role", "tls", "mode", "insecure_auth", "max_message_size", "max_recipients", "max_errors",
+                 "max_junk_commands", "bare_lf", "max_messages", "pipelining", "size", "eight_bit_mime",
+                 "enhanced_status_codes", "dsn", "smtputf8", "requiretls", "futurerelease", "deliverby", "mt_priority",
                  "max_recipient_domains", "limits", "vrfy", "expn", "chunking", "binarymime", "bdat_bare_lf")
 ESCAPES = {"r": b"\r", "n": b"\n", "t": b"\t", "0": b"\0", "\\": b"\\", '"': b'"'}
 
@@ -199,11 +200,12 @@ class Dialogs(unittest.TestCase):
     def populate(cls):
         """The world of tests/dialogs/README.md."""
         ctl = cls.daemon.ctl
-        for domain in ("yahoo.test", "gmail.test"):
+        for domain in ("yahoo.test", "gmail.test", "bücher.test"):
             ctl("domain", "add", domain)
         ctl("account", "add", "jerry@yahoo.test", "--password-stdin", stdin="jerry-secret\n")
         ctl("account", "add", "tom@gmail.test", "--password-stdin", stdin="tom-secret\n")
         ctl("account", "add", "full@yahoo.test", "--password-stdin", "--quota", "100", stdin="f\n")
+        ctl("account", "add", "jürgen@bücher.test", "--password-stdin", stdin="j\n")
         ctl("alias", "add", "team@yahoo.test", "jerry@yahoo.test")
         port = next(int(line["address"].rsplit(":", 1)[1]) for line in cls.daemon.log
                     if line.get("event") == "serve.listening" and line["address"].startswith("127.0.0.1:"))

@@ -78,6 +78,23 @@ class Directory(unittest.TestCase):
         self.assertEqual("held", kinds["friend@hold.test"])
         self.assertEqual([], sums.differences(self.daemon))
 
+    def test_a_list_has_an_owner_and_an_alias_has_none(self):
+        self.daemon.ctl("alias", "add", "news@yahoo.test", JERRY, ANN, "--list", "--owner", TOM)
+        self.daemon.ctl("alias", "add", "nolist@yahoo.test", JERRY)
+        rows = {row["address"]: row for row in self.daemon.json("alias", "list")}
+        self.assertEqual((True, TOM), (rows["news@yahoo.test"]["list"], rows["news@yahoo.test"]["owner"]))
+        self.assertEqual((False, None), (rows["nolist@yahoo.test"]["list"], rows["nolist@yahoo.test"]["owner"]))
+        self.assertIn(TOM, self.daemon.ctl("alias", "list"))
+        for arguments, status, says in (
+                (("x@yahoo.test", JERRY, "--list"), 64, "needs both"),
+                (("x@yahoo.test", JERRY, "--owner", TOM), 64, "needs both"),
+                (("x@yahoo.test", JERRY, "--list", "--owner", "x@yahoo.test"), 65, "cannot own itself"),
+                (("x@yahoo.test", JERRY, "--list", "--owner", "no@yahoo.test"), 67, "nobody here"),
+                (("@yahoo.test", JERRY, "--list", "--owner", TOM), 65, "cannot be a list")):
+            done = self.daemon.run("alias", "add", *arguments)
+            self.assertIn(says, done.stderr, arguments)
+            self.assertEqual(status, done.returncode, (arguments, done.stderr))
+
     def test_a_plus_tag(self):
         self.deliver(["jerry+news@yahoo.test"], "tagged")
         self.assertEqual([JERRY], self.where("tagged"))

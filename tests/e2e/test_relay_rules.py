@@ -43,6 +43,14 @@ FORMS = [
     "postmaster@elsewhere.test",
     "jerry@yahoo",
 ]
+# Plain addresses elsewhere: who has logged in may write there.
+ELSEWHERE = {
+    "user@elsewhere.test", "user@ELSEWHERE.TEST", "@yahoo.test:user@elsewhere.test",
+    "@yahoo.test,@gmail.test:user@elsewhere.test", "@elsewhere.test:user@elsewhere.test",
+    "user@[127.0.0.1]", "user@[192.0.2.1]", "user@[IPv6:::1]", "user%elsewhere.test@[127.0.0.1]",
+    '"user@elsewhere.test"@[127.0.0.1]', "jerry@yahoo.test.elsewhere.test", "user@mx.yahoo.test",
+    "user@localhost", "postmaster@elsewhere.test", "jerry@yahoo",
+}
 NETWORK, STRANGER = "127.9.0.0/16", "127.7.{}.{}"
 
 
@@ -67,8 +75,8 @@ class NeverAnOpenRelay(unittest.TestCase):
         finally:
             cls.daemon.remove()
 
-    def refuse_all(self, role, which, source_of, login=None, codes=(550, 501, 553)):
-        for number, form in enumerate(FORMS):
+    def refuse_all(self, role, source_of, login=None, forms=FORMS, codes=(550, 501, 553)):
+        for number, form in enumerate(forms):
             with self.subTest(role=role, form=form):
                 smtp = self.daemon.connect(role, source=source_of(number))
                 smtp.ehlo()
@@ -85,16 +93,19 @@ class NeverAnOpenRelay(unittest.TestCase):
         self.assertEqual([], accepted)
 
     def test_mx_from_a_stranger(self):
-        self.refuse_all("mx", "stranger", lambda n: STRANGER.format(1, n + 1))
+        self.refuse_all("mx", lambda n: STRANGER.format(1, n + 1))
 
     def test_mx_even_from_the_relay_networks(self):
-        self.refuse_all("mx", "network", lambda n: "127.9.0.1")
+        self.refuse_all("mx", lambda n: "127.9.0.1")
 
     def test_relay_from_a_stranger(self):
-        self.refuse_all("relay", "stranger", lambda n: STRANGER.format(2, n + 1))
+        self.refuse_all("relay", lambda n: STRANGER.format(2, n + 1))
 
-    def test_submission_after_login_where_no_route_leads(self):
-        self.refuse_all("submission", "login", lambda n: "127.9.0.2", login=TOM)
+    def test_a_hop_hidden_in_an_address_of_ours_even_after_login(self):
+        hidden = [form for form in FORMS
+                  if form.endswith("@yahoo.test") and not form.startswith("@")]
+        self.assertGreater(len(hidden), 7)
+        self.refuse_all("submission", lambda n: "127.9.0.2", login=TOM, forms=hidden)
 
     def test_submission_without_login(self):
         smtp = self.daemon.connect("submission", source=STRANGER.format(3, 1))
@@ -142,7 +153,7 @@ class NeverAnOpenRelay(unittest.TestCase):
         smtp = self.daemon.connect("submission", source=STRANGER.format(5, 2))
         self.assertNotIn("AUTH", smtp.ehlo().text)
         smtp.starttls()
-        self.assertIn("AUTH PLAIN LOGIN", smtp.ehlo().text)
+        self.assertIn("AUTH SCRAM-SHA-256 PLAIN LOGIN", smtp.ehlo().text)
 
     def test_the_sender_is_bound_to_the_login(self):
         smtp = self.daemon.login(TOM)

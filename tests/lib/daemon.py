@@ -49,6 +49,8 @@ def certificate():
 
 
 def toml(value):
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {toml(one)}" for key, one in value.items()) + " }"
     return json.dumps(value, ensure_ascii=False)  # a JSON string or list of strings is TOML too
 
 
@@ -59,13 +61,14 @@ class CommandFailed(AssertionError):
 class Daemon:
     def __init__(self, domains=("yahoo.test", "gmail.test"), accounts=(), listeners=LISTENERS,
                  routes=None, networks=("127.0.0.0/8",), extra="", listener_extra="", wrapper=(),
-                 folder=None, environment=None):
+                 folder=None, environment=None, hostname="mx.yahoo.test", address="127.0.0.1:0"):
         self.own_folder = folder is None
         self.folder = Path(folder or tempfile.mkdtemp(prefix="mailwright-test-"))
         self.state = self.folder / "state"
         self.config = self.folder / "mailwright.toml"
         self.domains, self.accounts = domains, accounts
-        self.listeners, self.routes, self.networks = listeners, routes or {}, networks
+        self.hostname, self.address = hostname, address
+        self.listeners, self.routes, self.networks = listeners, routes, networks
         self.extra, self.listener_extra, self.wrapper = extra, listener_extra, list(wrapper)
         self.environment = {**os.environ, **(environment or {})}
         self.process = None
@@ -79,9 +82,9 @@ class Daemon:
     def write_config(self, text=None):
         if text is None:
             cert, key = certificate()
-            lines = ['hostname = "mx.yahoo.test"', f"state = {toml(str(self.state))}"]
+            lines = [f"hostname = {toml(self.hostname)}", f"state = {toml(str(self.state))}"]
             for role, tls in self.listeners:
-                lines += ["[[listener]]", 'address = "127.0.0.1:0"', f"role = {toml(role)}",
+                lines += ["[[listener]]", f"address = {toml(self.address)}", f"role = {toml(role)}",
                           f"tls = {toml(tls)}"]
                 if tls == "none" and role != "mx":
                     lines.append("insecure_auth = true")
@@ -89,9 +92,10 @@ class Daemon:
                     lines.append(self.listener_extra)
             lines += ["[tls]", f"certificate = {toml(str(cert))}", f"key = {toml(str(key))}"]
             lines += ["[relay]", f"networks = {toml(list(self.networks))}"]
-            if self.routes:
-                lines.append("[routes]")
-                lines += [f"{toml(domain)} = {toml(to)}" for domain, to in self.routes.items()]
+            # What tests do not route on purpose stays here: nothing asks the world's DNS.
+            lines.append("[routes]")
+            lines += [f"{toml(domain)} = {toml(to)}"
+                      for domain, to in {"*": "hold", **(self.routes or {})}.items()]
             text = "\n".join(lines) + "\n" + self.extra + "\n"
         self.config.write_text(text)
 

@@ -1,11 +1,15 @@
 #include "codec/record/envelope.h"
 
+#include "codec/record/options.h"
 #include "codec/record/record.h"
 
 namespace mail::record {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kVersion = 2;
+constexpr std::size_t kLeastRecipient = 3;  // octets
+// Version 1 did not count: its deliveries had their places in the draft as numbers.
+constexpr std::uint32_t kAboveFirstVersion = 1'000'000;
 
 // Tags of BodyRef on disk; 4 is kept for segment(file, offset, length).
 constexpr std::uint8_t kNoBody = 1;
@@ -51,6 +55,14 @@ BodyRef read_body_ref(Reader& reader) {
   }
 }
 
+std::vector<Recipient> read_recipients(Reader& reader) {
+  std::vector<Recipient> recipients;
+  const std::size_t number = reader.count(kLeastRecipient);
+  recipients.reserve(number);
+  for (std::size_t i = 0; i < number; ++i) recipients.push_back(read_recipient(reader));
+  return recipients;
+}
+
 }  // namespace
 
 void append_envelope(std::string& out, const Envelope& envelope) {
@@ -58,10 +70,14 @@ void append_envelope(std::string& out, const Envelope& envelope) {
   writer.id(envelope.id);
   writer.time(envelope.received_at);
   writer.text(envelope.reverse_path);
-  writer.texts(envelope.recipients);
+  write_options(writer, envelope.options);
+  writer.varint(envelope.recipients.size());
+  for (const Recipient& recipient : envelope.recipients) write_recipient(writer, recipient);
   writer.varint(envelope.size);
   writer.varint(envelope.header_size);
   writer.varint(envelope.references);
+  writer.varint(envelope.deliveries);
+  writer.varint(envelope.told);
   std::visit(WriteBody{writer}, envelope.body);
   writer.finish();
 }
@@ -72,13 +88,18 @@ Result<Envelope> parse_envelope(std::string_view bytes) {
   envelope.id = reader.id();
   envelope.received_at = reader.time();
   envelope.reverse_path = reader.text();
-  envelope.recipients = reader.texts();
+  const bool first_version = reader.version() == 1;
+  if (first_version) {
+    for (std::string& address : reader.texts()) envelope.recipients.emplace_back(address);
+  } else {
+    envelope.options = read_options(reader);
+    envelope.recipients = read_recipients(reader);
+  }
   envelope.size = reader.varint();
-  const std::uint64_t header_size = reader.varint();
-  const std::uint64_t references = reader.varint();
-  if (header_size > UINT32_MAX || references > UINT32_MAX) reader.refuse();
-  envelope.header_size = static_cast<std::uint32_t>(header_size);
-  envelope.references = static_cast<std::uint32_t>(references);
+  envelope.header_size = read_u32_varint(reader);
+  envelope.references = read_u32_varint(reader);
+  envelope.deliveries = first_version ? kAboveFirstVersion : read_u32_varint(reader);
+  envelope.told = first_version ? 0 : read_u32_varint(reader);
   envelope.body = read_body_ref(reader);
   MAIL_TRY(reader.finish());
   return envelope;

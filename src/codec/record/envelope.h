@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/ids.h"
 #include "base/result.h"
+#include "codec/envelope/options.h"
 
 namespace mail::record {
 
@@ -37,11 +38,14 @@ struct Envelope {
   MessageId id;
   WallTime received_at;
   std::string reverse_path;
-  std::vector<std::string> recipients;  // as given at RCPT
-  std::uint64_t size = 0;               // of the content
-  std::uint32_t header_size = 0;        // of added fields and header block
-  std::uint32_t references = 0;         // live mailbox entries and deliveries; 0: body is removed
+  MailOptions options;
+  std::vector<Recipient> recipients;  // as given at RCPT
+  std::uint64_t size = 0;             // of the content
+  std::uint32_t header_size = 0;      // of added fields and header block
+  std::uint32_t references = 0;  // mailbox entries, deliveries, notices due; 0: body is removed
   BodyRef body;
+  std::uint32_t deliveries = 0;  // made so far: the number of the next one that splits off
+  std::uint32_t told = 0;        // DSNs about it that were committed (security.md 20)
   bool operator==(const Envelope&) const = default;
 };
 

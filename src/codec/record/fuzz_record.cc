@@ -7,6 +7,7 @@
 #include "codec/record/envelope.h"
 #include "codec/record/event.h"
 #include "codec/record/mailbox.h"
+#include "codec/record/notice.h"
 #include "codec/record/pending.h"
 #include "codec/record/record.h"
 
@@ -31,6 +32,7 @@ void try_all(std::string_view bytes) {
   round_trip(bytes, parse_mailbox, append_mailbox);
   round_trip(bytes, parse_entry, append_entry);
   round_trip(bytes, parse_pending, append_pending);
+  round_trip(bytes, parse_notice, append_notice);
 }
 
 }  // namespace
@@ -39,10 +41,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
   try_all(bytes);
   if (bytes.empty()) return 0;
-  std::string framed;
-  Writer writer(framed, static_cast<Type>(bytes[0]), 1);
-  for (char c : bytes.substr(1)) writer.u8(static_cast<std::uint8_t>(c));
-  writer.finish();
-  try_all(framed);
+  for (const std::uint8_t version : {std::uint8_t{1}, std::uint8_t{2}}) {
+    std::string framed;
+    Writer writer(framed, static_cast<Type>(bytes[0]), version);
+    for (char c : bytes.substr(1)) writer.u8(static_cast<std::uint8_t>(c));
+    writer.finish();
+    try_all(framed);
+  }
   return 0;
 }

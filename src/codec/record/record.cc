@@ -24,6 +24,8 @@ std::string_view to_string(Type type) {
       return "journal";
     case Type::mailbox_sequence:
       return "mailbox sequence";
+    case Type::notice:
+      return "notice";
   }
   return "unknown";
 }

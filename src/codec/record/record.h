@@ -27,6 +27,7 @@ enum class Type : std::uint8_t {
   counters = 6,
   journal = 7,
   mailbox_sequence = 8,
+  notice = 9,
 };
 std::string_view to_string(Type type);
 
@@ -83,6 +84,10 @@ class Reader {
 
 constexpr std::size_t kFrameHead = 6;
 constexpr std::size_t kFrameTail = 4;
+// The version of a record that has been read.
+inline std::uint8_t version_of(std::string_view record) {
+  return static_cast<std::uint8_t>(record[1]);
+}
 // Size of the whole record whose first kFrameHead octets these are; for files of many records.
 std::uint64_t framed_size(std::string_view head);
 

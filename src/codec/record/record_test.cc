@@ -8,6 +8,7 @@
 #include "codec/record/envelope.h"
 #include "codec/record/event.h"
 #include "codec/record/mailbox.h"
+#include "codec/record/notice.h"
 #include "codec/record/pending.h"
 
 namespace mail::record {
@@ -24,9 +25,38 @@ Event some_event() {
           {"jerry@yahoo.test", "kim@yahoo.test"},
           {{"alias", "all@yahoo.test"}, {"reply", "250 2.0.0 ok\r\n\x01"}}};
 }
+MailOptions some_options() {
+  MailOptions options;
+  options.body = BodyType::binary_mime;
+  options.smtputf8 = true;
+  options.require_tls = true;
+  options.ret = Ret::headers;
+  options.envid = "QQ314159";
+  options.deliver_by = DeliverBy{at(1'790'000'900'000), DeliverBy::Mode::return_, true};
+  options.priority = -9;
+  options.hold_until = at(1'790'000'500'000);
+  options.hold = "until;2026-09-21T14:15:00Z";
+  return options;
+}
+Recipient some_recipient() {
+  return {"jerry@yahoo.test",
+          Notify{.said = true, .success = true, .failure = false, .delay = true},
+          "rfc822;Jerry@yahoo.test"};
+}
 Envelope some_envelope(BodyRef body) {
-  return {kId, at(1'790'000'000'123), "tom@gmail.test", {"jerry@yahoo.test", ""}, 4'096, 300,
-          2,   std::move(body)};
+  Envelope envelope;
+  envelope.id = kId;
+  envelope.received_at = at(1'790'000'000'123);
+  envelope.reverse_path = "tom@gmail.test";
+  envelope.options = some_options();
+  envelope.recipients = {some_recipient(), ""};
+  envelope.size = 4'096;
+  envelope.header_size = 300;
+  envelope.references = 2;
+  envelope.body = std::move(body);
+  envelope.deliveries = 3;
+  envelope.told = 1;
+  return envelope;
 }
 MailboxInfo some_mailbox() {
   return {MailboxId{3}, AccountId{9}, "INBOX", 1'790'000'000, Uid{17}, ModSeq{44}, 5, 1ULL << 40};
@@ -45,7 +75,27 @@ MailboxEntry some_entry() {
           "e"};
 }
 PendingDelivery some_pending() {
-  return {kId, at(77), "an operator must look", "tom@gmail.test", "X: y\r\n", {"a@b.test"}};
+  return {kId,
+          at(77),
+          "an operator must look",
+          3,
+          "tom@gmail.test",
+          "X: y\r\n",
+          {{some_recipient(), "451 4.7.1 greylisted", true}, {"b@b.test", "", false}}};
+}
+Notice some_notice() {
+  return {kId,
+          NoticeKind::delayed,
+          at(1'790'000'000'456),
+          "tom@gmail.test",
+          "jerry@yahoo.test",
+          "rfc822;Jerry@yahoo.test",
+          "4.4.1",
+          "mx.yahoo.test",
+          "192.0.2.1",
+          "connection refused",
+          true,
+          at(1'790'400'000'000)};
 }
 
 template <typename Value>
@@ -79,6 +129,7 @@ std::vector<Sample> samples() {
       sample("mailbox", append_mailbox, parse_mailbox, some_mailbox()),
       sample("entry", append_entry, parse_entry, some_entry()),
       sample("pending", append_pending, parse_pending, some_pending()),
+      sample("notice", append_notice, parse_notice, some_notice()),
   };
 }
 
@@ -92,6 +143,53 @@ TEST(Record, EveryKindComesBackAsItWasWritten) {
   EXPECT_EQ(parse_mailbox(written(append_mailbox, some_mailbox())).value(), some_mailbox());
   EXPECT_EQ(parse_entry(written(append_entry, some_entry())).value(), some_entry());
   EXPECT_EQ(parse_pending(written(append_pending, some_pending())).value(), some_pending());
+  EXPECT_EQ(parse_notice(written(append_notice, some_notice())).value(), some_notice());
+}
+
+TEST(Record, OptionsThatWereNotSaidComeBackAsNotSaid) {
+  Envelope plain = some_envelope(NoBody{});
+  plain.options = {};
+  plain.recipients = {"jerry@yahoo.test"};
+  EXPECT_EQ(parse_envelope(written(append_envelope, plain)).value(), plain);
+  Notice notice = some_notice();
+  notice.will_retry_until.reset();
+  notice.by_remote = false;
+  EXPECT_EQ(parse_notice(written(append_notice, notice)).value(), notice);
+}
+
+TEST(Record, TheFirstVersionOfAnEnvelopeIsStillRead) {
+  std::string bytes;
+  Writer writer(bytes, Type::envelope, 1);
+  writer.id(kId);
+  writer.time(at(5));
+  writer.text("tom@gmail.test");
+  writer.texts({"jerry@yahoo.test", "ann@yahoo.test"});
+  writer.varint(4'096);
+  writer.varint(300);
+  writer.varint(2);
+  writer.u8(1);  // no body
+  writer.finish();
+  const Envelope envelope = parse_envelope(bytes).value();
+  EXPECT_EQ(envelope.recipients, (std::vector<Recipient>{"jerry@yahoo.test", "ann@yahoo.test"}));
+  EXPECT_EQ(envelope.options, MailOptions{});
+  EXPECT_EQ(envelope.header_size, 300U);
+  EXPECT_EQ(envelope.references, 2U);
+  EXPECT_GT(envelope.deliveries, 1'000U);  // above any that its draft can have had
+}
+
+TEST(Record, TheFirstVersionOfAWaitingDeliveryIsStillRead) {
+  std::string bytes;
+  Writer writer(bytes, Type::pending, 1);
+  writer.id(kId);
+  writer.time(at(5));
+  writer.text("look at it");
+  writer.text("tom@gmail.test");
+  writer.text("X: y\r\n");
+  writer.texts({"a@b.test"});
+  writer.finish();
+  const PendingDelivery expected{
+      kId, at(5), "look at it", 0, "tom@gmail.test", "X: y\r\n", {{"a@b.test", "", false}}};
+  EXPECT_EQ(parse_pending(bytes).value(), expected);
 }
 
 TEST(Record, EverySingleBitFlipIsNoticed) {
@@ -118,13 +216,13 @@ TEST(Record, EveryTruncationAndEveryExcessIsNoticed) {
 
 TEST(Record, ALaterVersionIsRefusedAsNewerAndNotAsDamaged) {
   std::string bytes;
-  Writer writer(bytes, Type::envelope, 2);
+  Writer writer(bytes, Type::envelope, 3);
   writer.text("fields this program has never heard of");
   writer.finish();
   const auto envelope = parse_envelope(bytes);
   ASSERT_FALSE(envelope);
   EXPECT_EQ(envelope.error().code, Errc::store_newer);
-  EXPECT_NE(envelope.error().detail.find("version 2"), std::string::npos);
+  EXPECT_NE(envelope.error().detail.find("version 3"), std::string::npos);
 }
 
 TEST(Record, ARecordOfAnotherTypeIsDamage) {

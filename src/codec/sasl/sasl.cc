@@ -35,7 +35,13 @@ Result<Step> parse_plain(std::string_view message) {
 std::optional<Mechanism> find_mechanism(std::string_view name) {
   if (iequals(name, "PLAIN")) return Mechanism::plain;
   if (iequals(name, "LOGIN")) return Mechanism::login;
+  if (iequals(name, kCramMd5)) return Mechanism::cram_md5;
+  if (iequals(name, "SCRAM-SHA-256")) return Mechanism::scram_sha_256;
   return std::nullopt;
+}
+
+Exchange::Exchange(Mechanism mechanism) : mechanism_(mechanism) {
+  MAIL_ASSERT(!is_challenge_response(mechanism));
 }
 
 Result<Step> Exchange::start(std::optional<std::string_view> initial) {

@@ -1,7 +1,8 @@
-// SASL mechanisms as pure exchanges: PLAIN (RFC 4616) and LOGIN (draft-murchison-sasl-login-00).
-// Protocols differ in how they frame challenges and responses; here both are plain bytes, after
-// base64. Pure; an exchange holds at most one user name. Whether credentials are right is for
-// others to say.
+// SASL mechanisms of a server: PLAIN (RFC 4616) and LOGIN (draft-murchison-sasl-login-00) as pure
+// exchanges, CRAM-MD5 (RFC 2195) and SCRAM-SHA-256 (RFC 7677) by name: they need randomness and
+// keys, so service/auth makes each of their steps. Protocols differ in how they frame challenges
+// and responses; here both are plain bytes, after base64. Pure; an exchange holds at most one user
+// name. Whether credentials are right is for others to say.
 #pragma once
 
 #include <cstdint>
@@ -14,9 +15,16 @@
 
 namespace mail::sasl {
 
-enum class Mechanism : std::uint8_t { plain, login };
+enum class Mechanism : std::uint8_t { plain, login, cram_md5, scram_sha_256 };
 
-inline constexpr std::string_view kOffered = "PLAIN LOGIN";  // as in EHLO's AUTH line
+// As in EHLO's AUTH line. CRAM-MD5 only where somebody has a credential for it.
+inline constexpr std::string_view kOffered = "SCRAM-SHA-256 PLAIN LOGIN";
+inline constexpr std::string_view kCramMd5 = "CRAM-MD5";
+
+// Whether its steps are asked of others; an Exchange is for the rest.
+constexpr bool is_challenge_response(Mechanism mechanism) {
+  return mechanism == Mechanism::cram_md5 || mechanism == Mechanism::scram_sha_256;
+}
 
 std::optional<Mechanism> find_mechanism(std::string_view name);  // any case
 
@@ -31,7 +39,7 @@ using Step = std::variant<Challenge, Credentials>;
 
 class Exchange {
  public:
-  explicit Exchange(Mechanism mechanism) : mechanism_(mechanism) {}
+  explicit Exchange(Mechanism mechanism);  // not of challenge and response
 
   // `initial`: the initial response, if there was one ("" is one too). Both fail with bad_syntax
   // for a response that is malformed, with not_allowed for one that asks to act as somebody else;

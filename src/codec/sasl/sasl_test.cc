@@ -12,7 +12,10 @@ Result<Step> plain(std::string_view message) { return Exchange(Mechanism::plain)
 TEST(Sasl, FindsMechanismsInAnyCaseAndNoOthers) {
   EXPECT_EQ(find_mechanism("plain"), Mechanism::plain);
   EXPECT_EQ(find_mechanism("LoGiN"), Mechanism::login);
-  EXPECT_FALSE(find_mechanism("CRAM-MD5"));
+  EXPECT_EQ(find_mechanism("cram-md5"), Mechanism::cram_md5);
+  EXPECT_EQ(find_mechanism("Scram-Sha-256"), Mechanism::scram_sha_256);
+  EXPECT_FALSE(find_mechanism("SCRAM-SHA-256-PLUS"));
+  EXPECT_FALSE(find_mechanism("SCRAM-SHA-1"));
   EXPECT_FALSE(find_mechanism("PLAIN "));
   EXPECT_FALSE(find_mechanism(""));
 }

@@ -5,13 +5,14 @@
 #include <utility>
 
 #include "base/text.h"
+#include "codec/smtp/command.h"
 
 namespace mail::smtp {
 
 std::string_view to_string(Stage stage) {
   constexpr auto kNames = std::to_array<std::string_view>(
-      {"TLS handshake", "greeting", "EHLO", "STARTTLS", "AUTH", "ready", "RSET", "MAIL", "RCPT",
-       "DATA", "content", "final dot", "QUIT", "closed"});
+      {"connect", "TLS handshake", "greeting", "EHLO", "STARTTLS", "AUTH", "ready", "RSET", "MAIL",
+       "RCPT", "envelope", "DATA", "content", "final dot", "QUIT", "closed"});
   static_assert(kNames.size() == static_cast<std::size_t>(Stage::closed) + 1);
   return kNames[static_cast<std::size_t>(stage)];
 }
@@ -46,13 +47,13 @@ void ClientSession::wait_for(Stage stage, Milliseconds time) {
   deadline_ = now_ + time;
 }
 
-void ClientSession::expect(Stage stage, std::size_t recipient) {
+void ClientSession::expect(Stage stage, std::size_t target) {
   const bool first = !in_flight();
   if (first) {
     expected_.clear();
     next_expected_ = 0;
   }
-  expected_.push_back({stage, recipient});
+  expected_.push_back({stage, target});
   if (first) restart_deadline();
 }
 
@@ -65,6 +66,9 @@ void ClientSession::restart_deadline() {
       break;
     case Stage::data:
       deadline_ = now_ + timeouts.data;
+      break;
+    case Stage::body:
+      deadline_ = now_ + timeouts.block;
       break;
     case Stage::final_dot:
       deadline_ = now_ + timeouts.final_dot;
@@ -133,16 +137,19 @@ void ClientSession::dispatch(const Expected& expected, const ServerReply& reply)
     case Stage::mail:
       return on_mail(reply);
     case Stage::recipient:
-      return on_recipient(expected.recipient, reply);
+      return on_recipient(expected.target, reply);
     case Stage::data:
       return on_data(reply);
+    case Stage::body:
+      return on_chunk(reply);
     case Stage::final_dot:
-      return on_final_dot(expected.recipient, reply);
+      return on_end(expected.target, reply);
     case Stage::quit:
       return close();
+    case Stage::connect:
     case Stage::handshake:
     case Stage::ready:
-    case Stage::body:
+    case Stage::envelope:
     case Stage::closed:
       break;  // nothing is in flight then
   }
@@ -199,6 +206,7 @@ void ClientSession::lose(Verdict verdict, bool retry_in_clear) {
   if (stage() == Stage::closed) return;
   const auto is_void = [](const client::Action& action) {
     return !std::holds_alternative<client::Settled>(action) &&
+           !std::holds_alternative<client::RecipientAnswered>(action) &&
            !std::holds_alternative<client::Failed>(action);
   };
   const auto undone = actions_.begin() + static_cast<std::ptrdiff_t>(next_action_);
@@ -206,10 +214,15 @@ void ClientSession::lose(Verdict verdict, bool retry_in_clear) {
   bool told = stage() == Stage::quit;  // nobody needs to know then
   if (in_transaction_) {
     MAIL_ASSERT(verdict.kind != Verdict::Kind::accepted);
-    told = any(Recipient::State::open) || any(Recipient::State::taken);
-    settle_rest(Recipient::State::open, verdict);
-    settle_rest(Recipient::State::taken, verdict);
-    settle();
+    told = any(Target::State::open) || any(Target::State::taken);
+    // RFC 5321 §4.2.4.3: without an answer to its end, a message may have been taken.
+    const auto due = expected_.begin() + static_cast<std::ptrdiff_t>(next_expected_);
+    const bool ended = std::any_of(
+        due, expected_.end(), [](const Expected& each) { return each.stage == Stage::final_dot; });
+    const bool maybe = told && ended && verdict.cause != Verdict::Cause::reply;
+    settle_rest(Target::State::open, verdict);
+    settle_rest(Target::State::taken, verdict);
+    settle(maybe);
   }
   if (!told) act(client::Failed{std::move(verdict), retry_in_clear});
   close();

@@ -5,9 +5,9 @@
 // perform each action in order. Then wait for input until deadline(): consume(), or time_out(), or
 // disconnect() when the connection is gone; a driver whose write failed hands over what can still
 // be read before that, for it may say why. After Close nothing may be called.
-// Whatever the server does: each deliver() gets exactly one Settled, a session that can not carry
-// mail any more says Failed unless a Settled has just said why, and Close comes last.
-// Not thread-safe; owns all it keeps.
+// Whatever the server does: each deliver() or begin() gets exactly one Settled, a session that can
+// not carry mail any more says Failed unless a Settled has just said why, and Close comes last. Not
+// thread-safe; owns all it keeps.
 #pragma once
 
 #include <cstddef>
@@ -21,22 +21,16 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "codec/envelope/options.h"
+#include "codec/sasl/client.h"
+#include "codec/smtp/client_parameters.h"
 #include "codec/smtp/client_settings.h"
 #include "codec/smtp/client_verdict.h"
-#include "codec/smtp/command.h"
 #include "codec/smtp/dot_encoder.h"
 #include "codec/smtp/extensions.h"
 #include "codec/smtp/reply_parser.h"
 
 namespace mail::smtp {
-
-// One message for recipients that share this hop.
-struct OutgoingMail {
-  std::string reverse_path;             // without angle brackets; "": the null path
-  std::vector<std::string> recipients;  // likewise
-  std::uint64_t size = 0;               // of the content with CRLF line ends; 0: not known
-  BodyType body = BodyType::seven_bit;  // as declared to us, never guessed (security.md 26)
-};
 
 // Actions; in a namespace of their own because the server's have the same names.
 namespace client {
@@ -44,18 +38,27 @@ struct Send {
   std::string bytes;
   bool secret = false;  // holds a password: not for logs; wipe() it when written
 };
-struct StartTls {};  // -> tls_established() or tls_failed()
-struct Ready {};     // -> deliver() or quit(), now or later; what comes meanwhile goes to consume()
-struct AskBody {};   // -> body() or abandon_body()
-struct Settled {     // of the last deliver()
+struct StartTls {};                     // -> tls_established() or tls_failed()
+struct AskLogin {                       // -> login()
+  std::vector<std::string> mechanisms;  // offered, in upper case
+};
+struct Ready {};  // -> deliver(), begin() or quit(), now or later; what comes goes to consume()
+struct RecipientAnswered {  // after begin(): once for each add_recipient(), in order, or Settled
+  std::size_t index = 0;
+  Verdict verdict;  // accepted: by RCPT, which is not yet delivered
+};
+struct AskBody {};                  // -> body() or abandon_body()
+struct Settled {                    // of the last deliver() or begin()
   std::vector<Verdict> recipients;  // in the order given
+  bool maybe_delivered = false;     // the whole content was sent and no answer came
 };
 struct Failed {  // no mail can be sent on this connection; no message is at fault
   Verdict verdict;
   bool retry_in_clear = false;  // opportunistic TLS failed: HopTls::none on a new connection may do
 };
 struct Close {};
-using Action = std::variant<Send, StartTls, Ready, AskBody, Settled, Failed, Close>;
+using Action = std::variant<Send, StartTls, AskLogin, Ready, RecipientAnswered, AskBody, Settled,
+                            Failed, Close>;
 }  // namespace client
 
 class ClientSession {
@@ -65,28 +68,39 @@ class ClientSession {
   std::optional<client::Action> next();                     // to do now; nothing = wait for input
   void consume(std::span<const char> input, MonoTime now);  // cut anywhere; takes all of it
 
-  void tls_established(MonoTime now);
+  // `verified`: the certificate is that of the name we wanted.
+  void tls_established(bool verified, MonoTime now);
   void tls_failed(std::string_view detail);
+  // Null: there is no way to log in with what is offered, or none now; `why` then.
+  void login(std::unique_ptr<sasl::ClientMechanism> mechanism, std::string_view why, MonoTime now);
   void deliver(OutgoingMail mail, MonoTime now);
+
+  // deliver() in steps, for those who pass the hop's answers on: begin(), with or without
+  // recipients; add_recipient() as they come; then begin_body() or leave().
+  void begin(OutgoingMail mail, MonoTime now);
+  void add_recipient(mail::Recipient recipient, MonoTime now);
+  void begin_body(MonoTime now);
+  void leave(MonoTime now);  // nobody gets it; RSET is said before the next
+
   // The next piece of content, cut anywhere. Its size is the driver's choice.
   void body(std::string_view content, bool last, MonoTime now);
   void abandon_body();  // can not be read: the final dot is never sent, the connection ends
   void quit(MonoTime now);
 
-  MonoTime deadline() const;  // max() while ready
+  MonoTime deadline() const;  // max() while ready, and while a transaction waits for the driver
   void time_out();
   void disconnect();
 
   Stage stage() const;
-  bool encrypted() const { return encrypted_; }
+  bool encrypted() const { return trust_.encrypted; }
   const Extensions& extensions() const { return extensions_; }
 
  private:
   struct Expected {
     Stage stage;
-    std::size_t recipient = 0;
+    std::size_t target = 0;
   };
-  struct Recipient {
+  struct Target {  // a recipient
     enum class State : std::uint8_t { open, taken, settled };
     State state = State::open;
     Verdict verdict;
@@ -96,7 +110,7 @@ class ClientSession {
   void act(client::Action action) { actions_.push_back(std::move(action)); }
   void command(std::string line, Stage stage, bool secret = false);
   void wait_for(Stage stage, Milliseconds time);
-  void expect(Stage stage, std::size_t recipient = 0);
+  void expect(Stage stage, std::size_t target = 0);
   bool in_flight() const { return next_expected_ < expected_.size(); }
   void restart_deadline();
   void on_reply(const ServerReply& reply);
@@ -118,36 +132,54 @@ class ClientSession {
   void on_starttls(const ServerReply& reply);
   void refuse_clear(std::string_view why);
   void go_on();
-  void log_in(const HopLogin& login);
-  void on_login(const ServerReply& reply);
   void become_ready();
 
-  // client_session_mail.cc: one transaction
-  void check_fitness();
+  // client_session_login.cc
+  void ask_login();
+  void on_login(const ServerReply& reply);
+  void refuse_login(std::string_view why);
+  void cancel_login(std::string_view why);
+
+  // client_session_mail.cc: one transaction up to DATA or BDAT
+  void start(OutgoingMail mail, bool sealed, MonoTime now);
+  void check_recipient(std::size_t index);
+  void advance();
   void send_group();
   bool append_next(std::string& out);
+  bool append_content_command(std::string& out);
   void append_mail(std::string& out);
   void append_recipient(std::string& out);
   std::size_t next_open(std::size_t from) const;
+  bool needs_utf8() const;
   void on_reset(const ServerReply& reply);
   void on_mail(const ServerReply& reply);
   void on_recipient(std::size_t index, const ServerReply& reply);
-  void on_data(const ServerReply& reply);
-  void on_final_dot(std::size_t index, const ServerReply& reply);
-  void advance();
-  bool any(Recipient::State state) const;
-  void settle_rest(Recipient::State state, const Verdict& verdict);
-  void settle();
+  void refuse_all(Verdict verdict);
+  void settle_target(std::size_t index, Verdict verdict);
+  bool any(Target::State state) const;
+  void settle_rest(Target::State state, const Verdict& verdict);
+  void settle(bool maybe_delivered);
   void finish();
+
+  // client_session_content.cc: content and its answers
+  void ask_body();
+  void on_data(const ServerReply& reply);
+  void on_chunk(const ServerReply& reply);
+  void on_end(std::size_t target, const ServerReply& reply);
+  void send_data(std::string_view content, bool last);
+  void send_chunk(std::string_view content, bool last);
+  void expect_end();
 
   std::shared_ptr<const ClientSettings> settings_;
   Stage stage_ = Stage::greeting;  // while nothing is in flight
   MonoTime now_;                   // of the last call that brought it
   MonoTime deadline_;
-  bool encrypted_ = false;
+  HopTrust trust_;
   bool esmtp_ = true;  // false: HELO was the fallback
   Extensions extensions_;
-  int login_step_ = 0;  // of LOGIN; 0 with PLAIN
+  std::unique_ptr<sasl::ClientMechanism> mechanism_;
+  std::string login_given_up_;  // why; its end is waited for
+  int login_steps_ = 0;
 
   std::vector<client::Action> actions_;  // from next_action_ on, to be done
   std::size_t next_action_ = 0;
@@ -156,11 +188,21 @@ class ClientSession {
   ReplyParser parser_;
 
   bool in_transaction_ = false;
-  bool reset_due_ = false;    // a transaction was left without its final dot
-  Stage todo_ = Stage::mail;  // the command to be written next; final_dot: none
-  std::size_t next_recipient_ = 0;
+  bool sealed_ = false;     // all recipients are known
+  bool stepwise_ = false;   // begin() was called: answers to RCPT are told
+  bool reset_due_ = false;  // a transaction was left without its end
+  enum class Todo : std::uint8_t { reset, mail, recipient, content, nothing };
+  Todo todo_ = Todo::nothing;  // the command to be written next
+  std::size_t next_target_ = 0;
   OutgoingMail mail_;
-  std::vector<Recipient> recipients_;
+  std::vector<Target> targets_;
+  std::optional<Verdict> refused_;  // why the whole mail can not go
+
+  bool chunked_ = false;   // BDAT carries this content
+  bool body_due_ = false;  // the driver was asked for it
+  bool content_ended_ = false;
+  std::size_t chunks_out_ = 0;  // BDAT without an answer
+  std::string held_;            // commands that go together with the first chunk
   DotEncoder encoder_;
 };
 

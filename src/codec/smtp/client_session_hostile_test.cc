@@ -13,14 +13,21 @@ using Cause = Verdict::Cause;
 // Every step a conversation can have: TLS, login in three, two mails with a refused recipient.
 class Conversation {
  public:
-  explicit Conversation(HopProtocol protocol = HopProtocol::smtp) {
+  explicit Conversation(HopProtocol protocol = HopProtocol::smtp, bool chunks = false) {
     settings_.hostname = "gmail.test";
     settings_.protocol = protocol;
     settings_.tls = HopTls::require;
-    settings_.login = HopLogin{"tom", "secret"};
+    settings_.login = true;
     server.lmtp = protocol == HopProtocol::lmtp;
     server.script["EHLO"] = "250-mx\r\n250-STARTTLS\r\n250-SIZE\r\n250 AUTH LOGIN";
     server.script["LHLO"] = "250-mx\r\n250-STARTTLS\r\n250-PIPELINING\r\n250 AUTH LOGIN";
+    if (chunks) {
+      for (const char* hello : {"EHLO", "LHLO"}) server.script[hello] += "\r\n250 CHUNKING";
+      for (const char* hello : {"EHLO", "LHLO"}) {
+        std::string& text = server.script[hello];
+        text.replace(text.find("250 AUTH"), 4, "250-");
+      }
+    }
     server.script["AUTH LOGIN"] = "334 VXNlcm5hbWU6";
     server.script["dG9t"] = "334 UGFzc3dvcmQ6";
     server.script["c2VjcmV0"] = "235 2.7.0 ok";
@@ -35,8 +42,8 @@ class Conversation {
     return {settings_, server, {mail, refused, mail}};
   }
   // How many replies it has when all goes well.
-  static std::size_t steps(HopProtocol protocol) {
-    Conversation whole(protocol);
+  static std::size_t steps(HopProtocol protocol, bool chunks) {
+    Conversation whole(protocol, chunks);
     ClientTalk talk = whole.talk();
     talk.run();
     EXPECT_FALSE(talk.failed);
@@ -52,23 +59,28 @@ class Conversation {
 
 // Makes the n-th reply `wrong`, for every n, protocol and cut, and lets `check` look at the end.
 template <typename Check>
+void at_every_step(const std::optional<std::string>& wrong, HopProtocol protocol, bool chunks,
+                   Check check) {
+  const std::size_t steps = Conversation::steps(protocol, chunks);
+  EXPECT_GT(steps, 18U);
+  for (std::size_t step = 0; step < steps; ++step) {
+    for (const std::size_t cut : {std::string::npos, std::size_t{1}}) {
+      Conversation conversation(protocol, chunks);
+      conversation.server.twist = [&](std::size_t n, std::string reply) {
+        return n == step ? wrong : std::optional(std::move(reply));
+      };
+      ClientTalk talk = conversation.talk();
+      talk.cut = cut;
+      talk.run();  // asserts one Settled for each mail, and an end
+      SCOPED_TRACE(concat("reply ", step, " of ", steps));
+      check(talk, step + 1 == steps);
+    }
+  }
+}
+template <typename Check>
 void at_every_step(const std::optional<std::string>& wrong, Check check) {
   for (const HopProtocol protocol : {HopProtocol::smtp, HopProtocol::lmtp}) {
-    const std::size_t steps = Conversation::steps(protocol);
-    EXPECT_GT(steps, 18U);
-    for (std::size_t step = 0; step < steps; ++step) {
-      for (const std::size_t cut : {std::string::npos, std::size_t{1}}) {
-        Conversation conversation(protocol);
-        conversation.server.twist = [&](std::size_t n, std::string reply) {
-          return n == step ? wrong : std::optional(std::move(reply));
-        };
-        ClientTalk talk = conversation.talk();
-        talk.cut = cut;
-        talk.run();  // asserts one Settled for each mail, and an end
-        SCOPED_TRACE(concat("reply ", step, " of ", steps));
-        check(talk, step + 1 == steps);
-      }
-    }
+    for (const bool chunks : {false, true}) at_every_step(wrong, protocol, chunks, check);
   }
 }
 

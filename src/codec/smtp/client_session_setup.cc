@@ -1,10 +1,9 @@
-// From the greeting to the point where mail may go: EHLO, STARTTLS, AUTH.
+// From the greeting to the point where mail may go: EHLO, STARTTLS.
 #include <utility>
 
-#include "base/base64.h"
 #include "base/text.h"
-#include "codec/sasl/sasl.h"
 #include "codec/smtp/client_session.h"
+#include "codec/smtp/command.h"
 
 namespace mail::smtp {
 
@@ -41,7 +40,7 @@ void ClientSession::on_hello(const ServerReply& reply) {
 
 void ClientSession::after_hello() {
   const bool wanted = settings_->tls == HopTls::opportunistic || settings_->tls == HopTls::require;
-  if (encrypted_ || !wanted) return go_on();
+  if (trust_.encrypted || !wanted) return go_on();
   if (extensions_.starttls) return command("STARTTLS", Stage::starttls);
   if (settings_->tls == HopTls::require) return refuse_clear("the server does not offer it");
   go_on();
@@ -64,10 +63,10 @@ void ClientSession::refuse_clear(std::string_view why) {
   give_up(our_verdict(Verdict::Kind::deferred, Verdict::Cause::tls, "4.7.4", why));
 }
 
-void ClientSession::tls_established(MonoTime now) {
+void ClientSession::tls_established(bool verified, MonoTime now) {
   MAIL_ASSERT(stage() == Stage::handshake);
   now_ = now;
-  encrypted_ = true;
+  trust_ = {.encrypted = true, .verified = verified};
   if (settings_->tls == HopTls::implicit) return expect(Stage::greeting);
   say_hello();
 }
@@ -79,43 +78,8 @@ void ClientSession::tls_failed(std::string_view detail) {
 }
 
 void ClientSession::go_on() {
-  const std::optional<HopLogin>& login = settings_->login;
-  if (login) return log_in(*login);
+  if (settings_->login) return ask_login();
   become_ready();
-}
-
-void ClientSession::log_in(const HopLogin& login) {
-  const auto refuse = [this](std::string_view why) {
-    stage_ = Stage::login;
-    give_up(our_verdict(Verdict::Kind::deferred, Verdict::Cause::login, "4.7.0", why));
-  };
-  if (!encrypted_ && !settings_->login_in_clear) {
-    return refuse("the password may go under TLS only");
-  }
-  if (extensions_.auth_plain) {
-    // RFC 4616 §2: NUL separates the parts, so none may hold one.
-    if (concat(login.user, login.password).find('\0') != std::string::npos) {
-      return refuse("the user or password holds a NUL");
-    }
-    std::string response = concat('\0', login.user, '\0', login.password);
-    command(concat("AUTH PLAIN ", base64_encode(response)), Stage::login, true);
-    return sasl::wipe(response);
-  }
-  if (!extensions_.auth_login) return refuse("the server offers neither PLAIN nor LOGIN here");
-  login_step_ = 1;
-  command("AUTH LOGIN", Stage::login);
-}
-
-// draft-murchison-sasl-login: two challenges, whatever they say, then the end.
-void ClientSession::on_login(const ServerReply& reply) {
-  if (reply.kind() >= 4) return give_up(judge(Stage::login, reply));
-  const bool asks = login_step_ == 1 || login_step_ == 2;
-  if ((reply.kind() == 3) != asks) return on_unexpected(reply);
-  if (!asks) return become_ready();
-  const std::optional<HopLogin>& login = settings_->login;
-  MAIL_ASSERT(login.has_value());  // log_in() began this exchange
-  command(base64_encode(login_step_ == 1 ? login->user : login->password), Stage::login, true);
-  ++login_step_;
 }
 
 void ClientSession::become_ready() {

@@ -16,10 +16,10 @@ ClientSettings settings() {
   out.hostname = "gmail.test";
   return out;
 }
-OutgoingMail mail_to(std::vector<std::string> recipients) {
+OutgoingMail mail_to(const std::vector<std::string>& recipients) {
   OutgoingMail mail;
   mail.reverse_path = "tom@gmail.test";
-  mail.recipients = std::move(recipients);
+  mail.recipients.assign(recipients.begin(), recipients.end());
   mail.size = 20;
   return mail;
 }
@@ -200,7 +200,7 @@ TEST(ClientSession, AnAddressThatCouldEndACommandNeverGetsIntoOne) {
 
 TEST(ClientSession, EightBitContentGoesWhereItIsTakenAndElseComesBack) {
   OutgoingMail mail = kMail;
-  mail.body = BodyType::eight_bit_mime;
+  mail.options.body = BodyType::eight_bit_mime;
   ScriptedServer server;
   ClientTalk talk(settings(), server, {mail});
   talk.run();
@@ -312,7 +312,7 @@ TEST(ClientSession, ImplicitTlsComesBeforeTheGreeting) {
 
 TEST(ClientSession, LogsInWithWhatIsOffered) {
   ClientSettings each = settings();
-  each.login = HopLogin{"tom", "secret"};
+  each.login = true;
   each.login_in_clear = true;
   ScriptedServer plain;
   plain.script["EHLO"] = "250-mx\r\n250 AUTH LOGIN PLAIN";
@@ -331,9 +331,90 @@ TEST(ClientSession, LogsInWithWhatIsOffered) {
   EXPECT_EQ(by_login.settled.at(0).at(0).kind, Kind::accepted);
 }
 
+// A mechanism that wants two challenges and proves the server's part in the second.
+class Proving final : public sasl::ClientMechanism {
+ public:
+  std::string_view name() const override { return "PROVING"; }
+  bool sends_first() const override { return true; }
+  Result<std::string> step(std::string_view challenge) override {
+    if (challenge.empty()) return "hello";
+    if (challenge == "who") return "me";
+    if (challenge != "proof") return fail(Errc::not_allowed, "the server does not know us");
+    proved_ = true;
+    return "";
+  }
+  bool is_complete() const override { return proved_; }
+
+ private:
+  bool proved_ = false;
+};
+
+std::string log_in_by_proof(const std::vector<std::string_view>& replies, std::string& said) {
+  ClientSettings each = settings();
+  each.login = each.login_in_clear = true;
+  ClientSession session(std::make_shared<const ClientSettings>(each), MonoTime{});
+  std::string outcome;
+  const auto take = [&] {
+    while (auto action = session.next()) {
+      if (auto* send = std::get_if<client::Send>(&*action)) said += send->bytes;
+      if (std::holds_alternative<client::AskLogin>(*action)) {
+        session.login(std::make_unique<Proving>(), "", MonoTime{});
+      }
+      if (std::holds_alternative<client::Ready>(*action)) outcome = "ready";
+      if (auto* failed = std::get_if<client::Failed>(&*action)) outcome = failed->verdict.text;
+    }
+  };
+  session.consume(std::string_view("220 mx\r\n"), MonoTime{});
+  take();
+  session.consume(std::string_view("250-mx\r\n250 AUTH PROVING\r\n"), MonoTime{});
+  take();
+  said.clear();
+  for (const std::string_view reply : replies) {
+    session.consume(concat(reply, "\r\n"), MonoTime{});
+    take();
+  }
+  return outcome;
+}
+
+TEST(ClientSession, AnExchangeGoesAsFarAsTheMechanismSaysAndNoServerCutsItShort) {
+  std::string said;
+  EXPECT_EQ(log_in_by_proof({"334 d2hv", "334 cHJvb2Y=", "235 ok"}, said), "ready");
+  EXPECT_EQ(said, "bWU=\r\n\r\n");
+  EXPECT_EQ(log_in_by_proof({"334 d2hv", "235 ok"}, said),
+            "the server ended the login before its end");
+  EXPECT_EQ(log_in_by_proof({"334 d2hv", "334 eA==", "501 ended"}, said),
+            "the server does not know us");
+  EXPECT_EQ(said, "bWU=\r\n*\r\nQUIT\r\n");
+  EXPECT_EQ(log_in_by_proof({"334 not base64!", "501 ended"}, said),
+            "the server's challenge makes no sense");
+  EXPECT_EQ(log_in_by_proof(std::vector<std::string_view>(20, "334 d2hv"), said),
+            "the server answered out of turn: 334 d2hv");
+  EXPECT_EQ(log_in_by_proof({"535 5.7.8 wrong"}, said), "535 5.7.8 wrong");
+}
+
+TEST(ClientSession, Utf8IsAskedForOnlyWhereSomethingNeedsIt) {
+  for (const bool needed : {true, false}) {
+    ScriptedServer server;
+    server.script["EHLO"] = "250-mx\r\n250-8BITMIME\r\n250 SMTPUTF8";
+    OutgoingMail mail = mail_to({needed ? "j\xC3\xA9@yahoo.test" : "jerry@yahoo.test"});
+    mail.options.smtputf8 = true;
+    ClientTalk talk(settings(), server, {mail});
+    talk.run();
+    EXPECT_EQ(server.commands[1],
+              needed ? "MAIL FROM:<tom@gmail.test> SMTPUTF8" : "MAIL FROM:<tom@gmail.test>");
+  }
+  ScriptedServer old;  // without it the others still go
+  OutgoingMail mail = mail_to({"j\xC3\xA9@yahoo.test", "jerry@yahoo.test"});
+  mail.options.smtputf8 = true;
+  ClientTalk talk(settings(), old, {mail});
+  talk.run();
+  EXPECT_EQ(talk.settled.at(0).at(0).enhanced, "5.6.7");
+  EXPECT_EQ(talk.settled.at(0).at(1).kind, Kind::accepted);
+}
+
 TEST(ClientSession, APasswordDoesNotLeaveWithoutTlsNorWithAFraming) {
   ClientSettings each = settings();
-  each.login = HopLogin{"tom", "secret"};
+  each.login = true;
   ScriptedServer server;
   server.script["EHLO"] = "250-mx\r\n250 AUTH PLAIN";
   ClientTalk clear(each, server, {kMail});
@@ -342,10 +423,10 @@ TEST(ClientSession, APasswordDoesNotLeaveWithoutTlsNorWithAFraming) {
   EXPECT_EQ(server.commands, lines({"EHLO gmail.test", "QUIT"}));
 
   each.login_in_clear = true;
-  each.login->user = std::string("tom\0admin", 9);
   ScriptedServer other;
   other.script["EHLO"] = server.script["EHLO"];
   ClientTalk framed(each, other, {kMail});
+  framed.credentials.user = std::string("tom\0admin", 9);
   framed.run();
   EXPECT_EQ(framed.failed->verdict.cause, Cause::login);
   EXPECT_EQ(other.commands, lines({"EHLO gmail.test", "QUIT"}));

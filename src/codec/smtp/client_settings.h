@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 
 #include "base/clock.h"
@@ -15,11 +14,6 @@ enum class HopTls : std::uint8_t {
   opportunistic,  // where offered
   require,        // or no mail goes
   implicit,       // from the first byte on (RFC 8314)
-};
-
-struct HopLogin {
-  std::string user;
-  std::string password;
 };
 
 struct ClientTimeouts {  // RFC 5321 §4.5.3.2; for a whole reply, however slowly it drips
@@ -36,7 +30,7 @@ struct ClientSettings {
   std::string hostname;  // said at EHLO
   HopProtocol protocol = HopProtocol::smtp;
   HopTls tls = HopTls::opportunistic;
-  std::optional<HopLogin> login;
+  bool login = false;           // the driver is asked how (AskLogin); no mail goes without
   bool login_in_clear = false;  // without TLS a password is anybody's
   ClientTimeouts timeouts;
 };

@@ -9,6 +9,7 @@ namespace mail::smtp {
 
 // How far a client session is: what the next reply answers, or whom the session waits for.
 enum class Stage : std::uint8_t {
+  connect,    // the driver's, before there is a session
   handshake,  // waits for the driver to do TLS
   greeting,
   hello,
@@ -18,6 +19,7 @@ enum class Stage : std::uint8_t {
   reset,
   mail,
   recipient,
+  envelope,  // waits for the driver's next recipient, or for begin_body()
   data,
   body,  // waits for the driver's content
   final_dot,

@@ -13,7 +13,9 @@
 #include <vector>
 
 #include "base/text.h"
+#include "codec/sasl/client.h"
 #include "codec/smtp/client_session.h"
+#include "codec/smtp/command.h"
 #include "codec/smtp/dot_decoder.h"
 
 namespace mail::smtp {
@@ -41,6 +43,7 @@ class ScriptedServer : public FakeServer {
       {"RCPT", "250 2.1.5 ok"},
       {"DATA", "354 go on"},
       {".", "250 2.0.0 taken"},
+      {"chunk", "250 2.0.0 chunk"},
       {"QUIT", "221 2.0.0 bye"}};
   // What becomes of the n-th reply, the greeting being 0; without CRLF at its end. nullopt: hangs
   // up.
@@ -48,7 +51,8 @@ class ScriptedServer : public FakeServer {
   bool lmtp = false;
 
   std::vector<std::string> commands;
-  std::vector<std::string> contents;  // un-stuffed
+  std::vector<std::string> contents;  // un-stuffed, or the chunks together
+  bool binary = false;                // content may have any octets
   std::size_t replies() const { return replies_; }
 
   std::string greet() override { return say(script["greeting"]); }
@@ -57,6 +61,11 @@ class ScriptedServer : public FakeServer {
     input_.append(bytes);
     std::string out;
     while (!hung_up_ && !input_.empty()) {
+      if (chunk_) {
+        if (input_.size() < *chunk_) break;
+        out += take_chunk();
+        continue;
+      }
       if (in_data_) {
         input_.erase(0, decoder_.feed(input_, &contents.back()));
         if (!decoder_.done()) break;
@@ -69,7 +78,8 @@ class ScriptedServer : public FakeServer {
       if (end == std::string::npos) break;
       const std::string line = input_.substr(0, end);
       input_.erase(0, end + 2);
-      MAIL_ASSERT(!has_control(line));
+      // RFC 5321 §4.5.3.1.4 and what the extensions add; RFC 4954 §4.
+      MAIL_ASSERT(!has_control(line) && line.size() <= (asked_ ? 12288 : 2048));
       out += obey(line);
     }
     return out;
@@ -79,10 +89,17 @@ class ScriptedServer : public FakeServer {
   std::string obey(const std::string& line) {
     commands.push_back(line);
     const std::string word(split(line, ' ')[0]);
+    asked_ = word == "AUTH";
+    if (word == "BDAT") {
+      chunk_ = *parse_number(split(line, ' ')[1]);
+      last_ = line.ends_with(" LAST");
+      return "";
+    }
     const auto whole = script.find(line);
     const auto found = whole != script.end() ? whole : script.find(word);
     std::string reply = found == script.end() ? "500 5.5.1 what" : found->second;
     if (word == "MAIL") taken_ = 0;
+    if (word == "MAIL" || word == "RSET") fresh_ = true;
     if (word == "DATA" && lmtp && taken_ == 0) reply = "503 5.5.1 nobody";  // RFC 2033 §4.2
     if (word == "RCPT" && reply.starts_with('2')) ++taken_;
     const std::string said = say(reply);
@@ -92,6 +109,27 @@ class ScriptedServer : public FakeServer {
       contents.emplace_back();
     }
     return said;
+  }
+  // RFC 3030 §2: swallowed whatever becomes of it.
+  std::string take_chunk() {
+    const std::string bytes = input_.substr(0, *chunk_);
+    input_.erase(0, *chunk_);
+    chunk_.reset();
+    if (std::exchange(fresh_, false)) {
+      contents.emplace_back();
+      before_ = '\0';
+    }
+    contents.back() += bytes;
+    for (const char c : bytes) {
+      MAIL_ASSERT(binary || (c == '\n') == (before_ == '\r'));  // no bare CR or LF ever leaves
+      before_ = c;
+    }
+    if (last_) MAIL_ASSERT(binary || contents.back().empty() || contents.back().ends_with("\r\n"));
+    if (taken_ == 0) return say("503 5.5.1 nobody");
+    if (!last_) return say(script["chunk"]);
+    std::string out;
+    for (std::size_t i = 0; i < (lmtp ? taken_ : 1); ++i) out += say(script["."]);
+    return out;
   }
   std::string say(std::string reply) {
     if (hung_up_) return "";
@@ -109,6 +147,11 @@ class ScriptedServer : public FakeServer {
   DotDecoder decoder_;
   std::size_t taken_ = 0;
   std::size_t replies_ = 0;
+  std::optional<std::size_t> chunk_;  // of so many octets, to come
+  bool last_ = false;
+  bool fresh_ = true;  // no chunk of this transaction has come
+  char before_ = '\0';
+  bool asked_ = false;
   bool in_data_ = false;
   bool hung_up_ = false;
 };
@@ -118,9 +161,12 @@ class ClientTalk {
   std::vector<std::string> content = {"Subject: hi\r\n\r\n.do", "t\r\n"};  // pieces of each mail's
   std::size_t cut = std::string::npos;  // at most so many bytes of input at a time
   bool tls_works = true;
+  bool verified = false;
+  sasl::ClientCredentials credentials{"tom", "secret"};
   bool content_readable = true;
 
   std::vector<std::vector<Verdict>> settled;
+  std::vector<bool> maybe_delivered;
   std::optional<client::Failed> failed;
   std::size_t ready = 0;
   std::size_t delivered = 0;
@@ -164,8 +210,10 @@ class ClientTalk {
       input_ += server_.hear(send->bytes);
     } else if (std::holds_alternative<client::StartTls>(action)) {
       if (!tls_works || !input_.empty()) return session_.tls_failed("no common cipher");
-      session_.tls_established(now);
+      session_.tls_established(verified, now);
       if (implicit_) input_ = server_.greet();
+    } else if (auto* ask = std::get_if<client::AskLogin>(&action)) {
+      session_.login(mechanism(ask->mechanisms), "no way to log in", now);
     } else if (std::holds_alternative<client::Ready>(action)) {
       ++ready;
       if (delivered == mails_.size()) return session_.quit(now);
@@ -179,12 +227,19 @@ class ClientTalk {
       MAIL_ASSERT(delivered == settled.size() + 1);
       check(*end);
       settled.push_back(std::move(end->recipients));
+      maybe_delivered.push_back(end->maybe_delivered);
     } else if (auto* failure = std::get_if<client::Failed>(&action)) {
       MAIL_ASSERT(!failed && delivered == settled.size());
       failed = std::move(*failure);
     } else {
       closed = true;
     }
+  }
+
+  std::unique_ptr<sasl::ClientMechanism> mechanism(const std::vector<std::string>& offered) const {
+    const auto has = [&](std::string_view name) { return std::ranges::count(offered, name) > 0; };
+    if (has("PLAIN")) return sasl::plain_client(credentials);
+    return has("LOGIN") ? sasl::login_client(credentials) : nullptr;
   }
 
   void check(const client::Settled& end) const {

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/text.h"
+#include "codec/smtp/parameters.h"
 
 namespace mail::smtp {
 
@@ -76,62 +77,14 @@ std::string_view take_word(std::string_view& text) {
 // "FROM:" or "TO:" and the path behind it. Space before '<' is against RFC 5321 §3.3, and many send
 // it; there is no second way to read it.
 std::expected<ParsedPath, SyntaxFault> take_path(std::string_view argument,
-                                                 std::string_view keyword) {
+                                                 std::string_view keyword, const Idn* idn) {
   if (!istarts_with(argument, keyword)) return std::unexpected(SyntaxFault::arguments);
-  auto parsed = parse_path(trim(argument.substr(keyword.size())));
+  auto parsed = parse_path(trim(argument.substr(keyword.size())), idn);
   if (!parsed) return std::unexpected(SyntaxFault::path);
   if (!parsed->rest.empty() && parsed->rest.front() != ' ' && parsed->rest.front() != '\t') {
     return std::unexpected(SyntaxFault::path);
   }
   return *std::move(parsed);
-}
-
-using Fault = std::optional<SyntaxFault>;
-
-Fault take_size(std::string_view value, MailFrom& mail) {
-  const auto size = parse_number(value);
-  // RFC 1870 §4: 1*20DIGIT.
-  if (mail.size || value.size() > 20 || !size) return SyntaxFault::parameter;
-  mail.size = *size;
-  return std::nullopt;
-}
-
-Fault take_body(std::string_view value, MailFrom& mail, bool& seen) {
-  if (seen) return SyntaxFault::parameter;
-  seen = true;
-  if (iequals(value, "8BITMIME")) {
-    mail.body = BodyType::eight_bit_mime;
-  } else if (iequals(value, "BINARYMIME")) {
-    mail.body = BodyType::binary_mime;
-  } else if (!iequals(value, "7BIT")) {
-    return SyntaxFault::parameter;
-  }
-  return std::nullopt;
-}
-
-Fault take_auth(std::string_view value, MailFrom& mail) {
-  auto identity = decode_xtext(value);
-  if (mail.auth || !identity) return SyntaxFault::parameter;
-  // RFC 4954 §5: a mailbox or "<>".
-  if (*identity != "<>" && !Mailbox::parse(*identity)) return SyntaxFault::parameter;
-  mail.auth = *std::move(identity);
-  return std::nullopt;
-}
-
-// RFC 5321 §4.1.2: esmtp-keyword ["=" esmtp-value].
-Fault take_parameter(std::string_view word, MailFrom& mail, bool& body_seen) {
-  const std::size_t equals = std::min(word.find('='), word.size());
-  const std::string_view keyword = word.substr(0, equals);
-  const std::string_view value = word.substr(std::min(equals + 1, word.size()));
-  if (iequals(keyword, "SIZE")) return take_size(value, mail);
-  if (iequals(keyword, "BODY")) return take_body(value, mail, body_seen);
-  if (iequals(keyword, "AUTH")) return take_auth(value, mail);
-  return SyntaxFault::unknown_parameter;
-}
-
-int hex_digit(char c) {  // RFC 3461 §4: upper case only
-  if (is_digit(c)) return c - '0';
-  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
 }  // namespace
@@ -159,8 +112,9 @@ bool has_control(std::string_view text) {
   return found;
 }
 
-std::expected<MailFrom, SyntaxFault> parse_mail(std::string_view argument) {
-  auto parsed = take_path(argument, "FROM:");
+std::expected<MailFrom, SyntaxFault> parse_mail(std::string_view argument, const Parameters& known,
+                                                const Idn* idn) {
+  auto parsed = take_path(argument, "FROM:", idn);
   if (!parsed) return std::unexpected(parsed.error());
   MailFrom mail;
   mail.path = std::move(parsed->path);
@@ -168,22 +122,33 @@ std::expected<MailFrom, SyntaxFault> parse_mail(std::string_view argument) {
   if (mail.path.mailbox && mail.path.mailbox->domain.empty()) {
     return std::unexpected(SyntaxFault::path);
   }
-  bool body_seen = false;
+  Seen seen = 0;
   std::string_view rest = parsed->rest;
   for (std::string_view word = take_word(rest); !word.empty(); word = take_word(rest)) {
-    if (const Fault fault = take_parameter(word, mail, body_seen)) return std::unexpected(*fault);
+    const auto fault = take_mail_parameter(word, known, idn, seen, mail);
+    if (fault) return std::unexpected(*fault);
+  }
+  if (!parsed->was_ascii && !mail.options.smtputf8) {
+    return std::unexpected(SyntaxFault::not_ascii);
   }
   return mail;
 }
 
-std::expected<RcptTo, SyntaxFault> parse_rcpt(std::string_view argument) {
-  auto parsed = take_path(argument, "TO:");
+std::expected<RcptTo, SyntaxFault> parse_rcpt(std::string_view argument, const Parameters& known,
+                                              bool smtputf8, const Idn* idn) {
+  auto parsed = take_path(argument, "TO:", idn);
   if (!parsed) return std::unexpected(parsed.error());
   std::optional<Mailbox> mailbox = std::move(parsed->path.mailbox);
   if (!mailbox) return std::unexpected(SyntaxFault::path);
-  // No RCPT parameter is offered: all belong to DSN (RFC 3461) or to nobody.
-  if (!trim(parsed->rest).empty()) return std::unexpected(SyntaxFault::unknown_parameter);
-  return RcptTo{*std::move(mailbox)};
+  RcptTo rcpt{*std::move(mailbox), {}, {}};
+  Seen seen = 0;
+  std::string_view rest = parsed->rest;
+  for (std::string_view word = take_word(rest); !word.empty(); word = take_word(rest)) {
+    const auto fault = take_rcpt_parameter(word, known, smtputf8, seen, rcpt);
+    if (fault) return std::unexpected(*fault);
+  }
+  if (!parsed->was_ascii && !smtputf8) return std::unexpected(SyntaxFault::not_ascii);
+  return rcpt;
 }
 
 // RFC 3030 §2: 1*DIGIT and perhaps LAST.
@@ -212,30 +177,6 @@ std::expected<std::string_view, SyntaxFault> parse_helo(std::string_view argumen
                     std::ranges::all_of(argument, [](char c) { return c > ' ' && c < 0x7F; });
   if (!good) return std::unexpected(SyntaxFault::arguments);
   return argument;
-}
-
-Result<std::string> decode_xtext(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    char c = text[i];
-    if (c == '+') {
-      if (i + 2 >= text.size()) return fail(Errc::bad_syntax, "xtext ends in its escape");
-      const int high = hex_digit(text[i + 1]);
-      const int low = hex_digit(text[i + 2]);
-      if (high < 0 || low < 0) return fail(Errc::bad_syntax, "xtext escape without two digits");
-      c = static_cast<char>(high * 16 + low);
-      i += 2;
-    } else if (c == '=' || c < '!' || c > '~') {
-      return fail(Errc::bad_syntax, "xtext with a character that must be escaped");
-    }
-    out.push_back(c);
-  }
-  // RFC 3461 §4 lets "+0A" through; nothing downstream may ever see a line end in a value.
-  if (has_control(out) || out.find('\t') != std::string::npos) {
-    return fail(Errc::bad_syntax, "xtext hides a control byte");
-  }
-  return out;
 }
 
 }  // namespace mail::smtp

@@ -35,6 +35,7 @@ struct Dialog {
   bool together = false;
   bool only_pure = false;
   bool certificate_broken = false;
+  bool cram_md5 = false;
   std::vector<DialogStep> steps;
 };
 

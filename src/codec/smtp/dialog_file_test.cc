@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -68,8 +69,37 @@ Result<void> set_number(Number& field, std::string_view value) {
   return {};
 }
 
+struct Switch {
+  std::string_view key;
+  bool SmtpListener::* member;
+};
+constexpr auto kSwitches = std::to_array<Switch>({
+    {"insecure_auth", &SmtpListener::insecure_auth},
+    {"pipelining", &SmtpListener::pipelining},
+    {"size", &SmtpListener::size},
+    {"eight_bit_mime", &SmtpListener::eight_bit_mime},
+    {"enhanced_status_codes", &SmtpListener::enhanced_status_codes},
+    {"dsn", &SmtpListener::dsn},
+    {"smtputf8", &SmtpListener::smtputf8},
+    {"requiretls", &SmtpListener::requiretls},
+    {"futurerelease", &SmtpListener::futurerelease},
+    {"deliverby", &SmtpListener::deliverby},
+    {"mt_priority", &SmtpListener::mt_priority},
+    {"chunking", &SmtpListener::chunking},
+    {"binarymime", &SmtpListener::binarymime},
+    {"vrfy", &SmtpListener::vrfy},
+    {"expn", &SmtpListener::expn},
+    {"limits", &SmtpListener::limits},
+});
+
 Result<void> set_header(Dialog& dialog, std::string_view key, std::string_view value) {
   SmtpListener& listener = dialog.listener;
+  for (const Switch& each : kSwitches) {
+    if (each.key != key) continue;
+    if (value != "true" && value != "false") return fail(Errc::bad_syntax, "not true or false");
+    listener.*each.member = value == "true";
+    return {};
+  }
   if (key == "role") {
     listener.role = value == "mx" ? Role::mx : value == "relay" ? Role::relay : Role::submission;
     if (value != to_string(listener.role)) return fail(Errc::bad_syntax, "unknown role");
@@ -77,12 +107,8 @@ Result<void> set_header(Dialog& dialog, std::string_view key, std::string_view v
     listener.tls = value == "none"       ? TlsMode::none
                    : value == "implicit" ? TlsMode::implicit
                                          : TlsMode::starttls;
-  } else if (key == "insecure_auth") {
-    listener.insecure_auth = value == "true";
-  } else if (key == "chunking") {
-    listener.chunking = value == "true";
-  } else if (key == "binarymime") {
-    listener.binarymime = value == "true";
+  } else if (key == "mode") {
+    listener.mode = value == "end-to-end" ? Mode::end_to_end : Mode::store_and_forward;
   } else if (key == "bdat_bare_lf") {
     listener.bdat_bare_lf = value == "normalize" ? BareLf::normalize : BareLf::reject;
   } else if (key == "bare_lf") {
@@ -95,12 +121,6 @@ Result<void> set_header(Dialog& dialog, std::string_view key, std::string_view v
     return set_number(listener.max_messages, value);
   } else if (key == "max_recipient_domains") {
     return set_number(listener.max_recipient_domains, value);
-  } else if (key == "vrfy") {
-    listener.vrfy = value == "true";
-  } else if (key == "expn") {
-    listener.expn = value == "true";
-  } else if (key == "limits") {
-    listener.limits = value == "true";
   } else if (key == "max_errors") {
     return set_number(listener.max_errors, value);
   } else if (key == "max_junk_commands") {
@@ -111,6 +131,8 @@ Result<void> set_header(Dialog& dialog, std::string_view key, std::string_view v
     dialog.together = value == "true";
   } else if (key == "only") {
     dialog.only_pure = value == "pure";
+  } else if (key == "cram_md5") {
+    dialog.cram_md5 = value == "true";
   } else if (key == "certificate") {
     dialog.certificate_broken = value == "broken";
   } else {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 
 #include "base/text.h"
@@ -44,6 +45,55 @@ std::vector<std::string> rows() {
   }
   rows.insert(rows.end(), {"(content)", "(response)"});
   return rows;
+}
+
+constexpr auto kRoles = std::to_array<Role>({Role::mx, Role::submission, Role::relay});
+
+constexpr auto kParameters = std::to_array<std::string_view>(
+    {"SIZE", "BODY", "SMTPUTF8", "AUTH", "RET", "ENVID", "NOTIFY", "ORCPT", "REQUIRETLS", "HOLDFOR",
+     "HOLDUNTIL", "BY", "MT-PRIORITY"});
+
+bool is_for_submission(std::string_view keyword) {
+  return keyword == "HOLDFOR" || keyword == "HOLDUNTIL" || keyword == "BY" ||
+         keyword == "MT-PRIORITY";
+}
+
+std::string_view why_impossible_parameter(const Cell& cell) {
+  const bool known = cell.column != "not known";
+  if (known && cell.row == "REQUIRETLS" && !cell.tls) return "under TLS only";
+  if (known && is_for_submission(cell.row) && cell.role != Role::submission) {
+    return "submission only";
+  }
+  if (cell.row == "AUTH") {
+    if (known && cell.role == Role::mx) return "no login on mx";
+    const bool always = cell.role == Role::submission || (cell.role == Role::relay && cell.tls);
+    if (!known && always) return "login is offered always";
+  }
+  return {};
+}
+
+template <typename Function>
+void for_each_parameter(Function function) {
+  for (const std::string_view keyword : kParameters) {
+    for (const Role role : kRoles) {
+      for (const bool tls : {false, true}) {
+        for (const std::string_view column : kParameterColumns) {
+          function(Cell{std::string(keyword), role, tls, column});
+        }
+      }
+    }
+  }
+}
+
+// Replies to verdicts of the services which the world of the dialogues does not give.
+constexpr std::string_view kByVerdict = "(ServerSession.EveryVerdictHasItsReply)";
+constexpr auto kVerdicts = std::to_array<Reply>(
+    {kListTooLong, kTooManyLogins, kTooManyMessages, kTryLater, kStorageFull, kLoginNotNow,
+     kMessageRefused, kRecipientRefused, kSenderRefused, kHeaderTooLarge, kTooManyHops,
+     kHopUnreachable, kHopSilent, kGoesElsewhere, kNoEightBit});
+
+bool is_verdict(const Reply& reply) {
+  return std::ranges::find(kVerdicts, reply.text, &Reply::text) != kVerdicts.end();
 }
 
 template <typename Function>
@@ -91,8 +141,40 @@ void DialogTable::add(const Cell& cell, const std::string& dialog) {
   }
 }
 
+void DialogTable::add_answer(const Cell& cell, std::string_view command, std::string_view reply,
+                             const std::string& dialog) {
+  for (const Reply& known : kCatalogue) {
+    if (known.text == reply) replies_.try_emplace(known.text, dialog);
+  }
+  const CommandLine line = parse_command(command);
+  if (line.verb != Verb::mail && line.verb != Verb::rcpt) return;
+  const std::string_view column = reply.starts_with("250")   ? kParameterColumns[0]
+                                  : reply.starts_with("501") ? kParameterColumns[1]
+                                  : reply.starts_with("555") ? kParameterColumns[2]
+                                                             : std::string_view();
+  // The address is one word in every dialogue that is about parameters.
+  const auto words = split(line.argument, ' ');
+  for (std::size_t i = 1; i < words.size() && !column.empty(); ++i) {
+    for (const std::string_view keyword : kParameters) {
+      if (!iequals(words[i].substr(0, words[i].find('=')), keyword)) continue;
+      // Where there are several it may have been another one that was refused.
+      if (words.size() > 2 && column != kParameterColumns[0]) continue;
+      parameters_.try_emplace({std::string(keyword), cell.role, cell.tls, column}, dialog);
+    }
+  }
+}
+
 std::vector<std::string> DialogTable::empty_cells() const {
   std::vector<std::string> empty;
+  for_each_parameter([&](const Cell& cell) {
+    if (parameters_.contains(cell) || !why_impossible_parameter(cell).empty()) return;
+    empty.push_back(concat(cell.row, " on ", to_string(cell.role), cell.tls ? " under TLS" : "",
+                           " ", cell.column));
+  });
+  for (const Reply& reply : kCatalogue) {
+    if (replies_.contains(reply.text) || is_verdict(reply)) continue;
+    empty.push_back(concat("the reply ", reply.text));
+  }
   for_each_line([&](Cell cell) {
     for (const std::string_view column : kColumns) {
       cell.column = column;
@@ -137,7 +219,34 @@ std::string DialogTable::to_markdown() const {
   for (std::size_t i = 0; i < kImpossible.size(); ++i) {
     append(out, i + 1, ". ", kImpossible[i].reason, "\n");
   }
+  append_parameters(out);
+  append_replies(out);
   return out;
+}
+
+void DialogTable::append_parameters(std::string& out) const {
+  out += "\n## Parameters of MAIL and RCPT\n\n| parameter | role | TLS |";
+  for (const std::string_view column : kParameterColumns) append(out, " ", column, " |");
+  out += "\n|---|---|---|---|---|---|";
+  for_each_parameter([&](const Cell& cell) {
+    if (cell.column == kParameterColumns[0]) {
+      append(out, "\n| ", cell.row, " | ", to_string(cell.role), " | ", cell.tls ? "yes" : "no",
+             " |");
+    }
+    const auto found = parameters_.find(cell);
+    const std::string_view why = why_impossible_parameter(cell);
+    append(out, " ", found != parameters_.end() ? std::string_view(found->second) : why, " |");
+  });
+  out += "\n";
+}
+
+void DialogTable::append_replies(std::string& out) const {
+  out += "\n## Replies\n\n| reply | dialogue |\n|---|---|\n";
+  for (const Reply& reply : kCatalogue) {
+    const auto found = replies_.find(reply.text);
+    append(out, "| ", reply.text, " | ",
+           found != replies_.end() ? std::string_view(found->second) : kByVerdict, " |\n");
+  }
 }
 
 namespace {

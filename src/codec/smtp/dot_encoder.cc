@@ -14,7 +14,8 @@ void DotEncoder::feed(std::string_view content, std::string* wire) {
   std::size_t lf = std::min(content.find('\n'), content.size());
   for (std::size_t at = 0; at < content.size();) {
     if (lf < at) lf = std::min(content.find('\n', at), content.size());
-    if (state_ == State::line_start && content[at] == '.') wire->push_back('.');
+    const bool stuff = state_ == State::line_start && dots_ == Dots::stuffed;
+    if (stuff && content[at] == '.') wire->push_back('.');
     const std::size_t cr = content.substr(at, lf - at).find('\r');
     const std::size_t end = cr == std::string_view::npos ? lf : at + cr;
     wire->append(content.substr(at, end - at));
@@ -34,7 +35,7 @@ void DotEncoder::feed(std::string_view content, std::string* wire) {
 
 void DotEncoder::finish(std::string* wire) {
   if (state_ != State::line_start) wire->append("\r\n");
-  wire->append(".\r\n");
+  if (dots_ == Dots::stuffed) wire->append(".\r\n");
 }
 
 std::string to_wire(std::string_view message) {

@@ -23,6 +23,15 @@ TEST(DotEncoder, ABareLineEndLeavesAsAWholeOne) {
   EXPECT_EQ(to_wire("\r\r\n\n"), "\r\n\r\n\r\n.\r\n");
 }
 
+TEST(DotEncoder, WithoutDotsOnlyLineEndsAreMadeWhole) {
+  DotEncoder encoder(DotEncoder::Dots::plain);
+  std::string wire;
+  encoder.feed(".a\n..b\r\n.\r", &wire);
+  encoder.feed("c", &wire);
+  encoder.finish(&wire);
+  EXPECT_EQ(wire, ".a\r\n..b\r\n.\r\nc\r\n");
+}
+
 TEST(DotEncoder, SameOutputHoweverTheContentIsCut) {
   for (const std::string_view content : {"a\r\n..b\r\n.\r\n", ".\n\r.\r\r\n.x", "\r\n", "a\r"}) {
     for (std::size_t first = 0; first <= content.size(); ++first) {

@@ -1,30 +1,56 @@
 #include "codec/smtp/extensions.h"
 
+#include <algorithm>
+#include <array>
+#include <string_view>
+
 #include "base/text.h"
 
 namespace mail::smtp {
 
 namespace {
 
-void take_mechanisms(const std::vector<std::string_view>& words, Extensions& out) {
-  for (const std::string_view word : words) {
-    out.auth_plain |= iequals(word, "PLAIN");
-    out.auth_login |= iequals(word, "LOGIN");
-  }
+struct Keyword {
+  std::string_view name;
+  bool Extensions::* flag;
+};
+constexpr auto kKeywords = std::to_array<Keyword>({
+    {"PIPELINING", &Extensions::pipelining},
+    {"8BITMIME", &Extensions::eight_bit_mime},
+    {"CHUNKING", &Extensions::chunking},
+    {"BINARYMIME", &Extensions::binary_mime},
+    {"SMTPUTF8", &Extensions::smtputf8},
+    {"DSN", &Extensions::dsn},
+    {"STARTTLS", &Extensions::starttls},
+    {"REQUIRETLS", &Extensions::require_tls},
+    {"MT-PRIORITY", &Extensions::mt_priority},
+    {"DELIVERBY", &Extensions::deliver_by},
+    {"SIZE", &Extensions::size},
+});
+
+std::string upper(std::string_view word) {
+  std::string out(word);
+  std::ranges::transform(out, out.begin(), ascii_upper);
+  return out;
 }
 
 void take_keyword(std::string_view line, Extensions& out) {
   const auto words = split(trim(line), ' ');
   const std::string_view keyword = words.front();
-  out.pipelining |= iequals(keyword, "PIPELINING");
-  out.eight_bit_mime |= iequals(keyword, "8BITMIME");
-  out.starttls |= iequals(keyword, "STARTTLS");
+  for (const Keyword& each : kKeywords) {
+    if (iequals(keyword, each.name)) out.*each.flag = true;
+  }
   if (iequals(keyword, "AUTH")) {
-    take_mechanisms(words, out);
+    for (std::size_t i = 1; i < words.size(); ++i) {
+      if (!words[i].empty()) out.mechanisms.push_back(upper(words[i]));
+    }
   } else if (iequals(keyword, "SIZE")) {
-    out.size = true;
     const auto limit = words.size() > 1 ? parse_number(words[1]) : std::nullopt;
     if (limit && *limit > 0) out.max_size = limit;  // RFC 1870 §4: 0 is no fixed limit
+  } else if (iequals(keyword, "DELIVERBY") && words.size() > 1) {
+    // RFC 2852 §2: at most nine digits, and a list behind them.
+    const auto least = parse_number(words[1].substr(0, words[1].find(',')));
+    if (least && *least < 1'000'000'000) out.least_by = static_cast<std::int64_t>(*least);
   }
 }
 

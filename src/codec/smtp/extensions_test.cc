@@ -13,7 +13,7 @@ TEST(Extensions, AreReadInAnyCaseFromTheSecondLineOn) {
   const Extensions all = offered({"250-mx", "250-pipelining", "250-8BitMime", "250-STARTTLS",
                                   "250-SIZE 1000", "250 AUTH cram-md5 plain LOGIN"});
   EXPECT_TRUE(all.pipelining && all.eight_bit_mime && all.starttls && all.size);
-  EXPECT_TRUE(all.auth_plain && all.auth_login);
+  EXPECT_EQ(all.mechanisms, (std::vector<std::string>{"CRAM-MD5", "PLAIN", "LOGIN"}));
   EXPECT_EQ(all.max_size, 1000U);
   const Extensions none = offered({"250 PIPELINING STARTTLS"});
   EXPECT_FALSE(none.pipelining || none.starttls);
@@ -28,9 +28,24 @@ TEST(Extensions, ASizeThatSaysNoLimitIsNone) {
   }
 }
 
+TEST(Extensions, DeliverByTellsTheLeastTime) {
+  const Extensions all =
+      offered({"250-mx", "250-CHUNKING", "250-BINARYMIME", "250-SMTPUTF8", "250-DSN",
+               "250-REQUIRETLS", "250-MT-PRIORITY MIXER", "250 DELIVERBY 240,X"});
+  EXPECT_TRUE(all.chunking && all.binary_mime && all.smtputf8 && all.dsn && all.require_tls);
+  EXPECT_TRUE(all.mt_priority && all.deliver_by);
+  EXPECT_EQ(all.least_by, 240);
+  for (const char* line : {"250 DELIVERBY", "250 DELIVERBY x", "250 DELIVERBY 9999999999"}) {
+    const Extensions none = offered({"250-mx", line});
+    EXPECT_TRUE(none.deliver_by) << line;
+    EXPECT_EQ(none.least_by, 0) << line;
+  }
+}
+
 TEST(Extensions, WhatIsNotUnderstoodIsNotOffered) {
   const Extensions none = offered({"250-mx", "250-", "250", "250-PIPELININGX", "250 AUTH"});
-  EXPECT_FALSE(none.pipelining || none.auth_plain || none.auth_login);
+  EXPECT_FALSE(none.pipelining);
+  EXPECT_TRUE(none.mechanisms.empty());
 }
 
 }  // namespace

@@ -64,18 +64,25 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   settings.hostname = "gmail.test";
   settings.tls = static_cast<HopTls>(data[0] & 3);
   settings.protocol = (data[0] & 4) != 0 ? HopProtocol::lmtp : HopProtocol::smtp;
-  if ((data[0] & 8) != 0) settings.login = HopLogin{"tom", "secret"};
+  settings.login = (data[0] & 8) != 0;
   settings.login_in_clear = (data[0] & 16) != 0;
   OutgoingMail mail;
   mail.reverse_path = "tom@gmail.test";
   mail.recipients = {"jerry@yahoo.test", "not an address", "\"a b>\"@yahoo.test"};
+  mail.recipients.back().original = "utf-8;j\xC3\xA9\r\n";
+  mail.options.envid = "a b";
+  mail.options.smtputf8 = true;
   mail.size = 100;
-  mail.body = (data[0] & 32) != 0 ? BodyType::eight_bit_mime : BodyType::seven_bit;
+  mail.options.body =
+      (data[0] & 32) != 0 ? mail::BodyType::eight_bit_mime : mail::BodyType::seven_bit;
+  mail.at_hand = (data[1] & 4) != 0;
   RandomServer server({reinterpret_cast<const char*>(data) + 2, size - 2}, data[1]);
   ClientTalk talk(settings, server, {mail, mail, mail});
   talk.content = {"Subject: x\r", "\n\n.", "\rz"};
+  if (mail.at_hand) talk.content = {"Subject: x\n\n.\rz"};
   talk.cut = (data[0] & 64) != 0 ? 7 : std::string::npos;
   talk.tls_works = (data[0] & 128) == 0;
+  talk.verified = (data[1] & 2) != 0;
   talk.run();
   return 0;
 }

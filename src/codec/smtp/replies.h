@@ -20,6 +20,8 @@ struct Reply {
 
 // 2xx
 inline constexpr Reply kSenderTaken{"250 2.1.0 Sender taken"};
+// RFC 6710 §4.1: the text begins with the new priority.
+inline constexpr Reply kPriorityLowered{"250 2.3.6 0 is the priority of this message"};
 inline constexpr Reply kRecipientTaken{"250 2.1.5 Recipient taken"};
 inline constexpr Reply kChunkTaken{"250 2.0.0 Chunk taken"};
 inline constexpr Reply kReset{"250 2.0.0 Reset"};
@@ -32,6 +34,8 @@ inline constexpr Reply kReadyForTls{"220 2.0.0 Ready for TLS"};
 inline constexpr Reply kLoggedIn{"235 2.7.0 Logged in"};
 inline constexpr Reply kNotVerified{"252 2.5.0 Not verified; send mail and see"};
 inline constexpr Reply kListTooLong{"252 2.5.0 Too many members to name"};
+// RFC 6531 §3.7.4.2
+inline constexpr Reply kNamedInUtf8{"252 2.6.8 Say SMTPUTF8 to be told the address"};
 // 3xx
 inline constexpr Reply kSendData{"354 Send the message, end with a line holding only a dot"};
 // 4xx
@@ -49,6 +53,10 @@ inline constexpr Reply kTryLater{"451 4.3.0 Not possible now, try again later"};
 inline constexpr Reply kAccountUsedUp{
     "450 4.7.0 Too many recipients from this account, come back later"};
 inline constexpr Reply kMailboxFull{"452 4.2.2 Mailbox full"};
+inline constexpr Reply kHopUnreachable{"451 4.4.1 The next server is not reached, try again later"};
+inline constexpr Reply kHopSilent{"451 4.4.2 The next server does not answer, try again later"};
+inline constexpr Reply kGoesElsewhere{
+    "452 4.5.3 Goes another way, send to it in another transaction"};
 inline constexpr Reply kStorageFull{"452 4.3.1 Not enough space"};
 inline constexpr Reply kTooManyRecipients{"452 4.5.3 Too many recipients, send the rest later"};
 inline constexpr Reply kTooManyDomains{
@@ -63,10 +71,13 @@ inline constexpr Reply kHeloSyntax{"501 One host name or address literal, please
 inline constexpr Reply kBadArguments{"501 5.5.4 Arguments missing or too many"};
 inline constexpr Reply kBadChunk{"501 5.5.4 Can not read the size of the chunk, closing"};
 inline constexpr Reply kBadParameter{"501 5.5.4 Bad value of a parameter"};
+inline constexpr Reply kBadPriority{"501 5.5.2 Bad priority"};
+inline constexpr Reply kBadTimes{"501 5.5.4 Held too long, or until after it must be there"};
 inline constexpr Reply kBadSender{"501 5.1.7 Bad syntax of the sender's address"};
 inline constexpr Reply kBadRecipient{"501 5.1.3 Bad syntax of the recipient's address"};
 inline constexpr Reply kBadBase64{"501 5.5.2 Can not decode the response"};
 inline constexpr Reply kLoginCancelled{"501 5.7.0 Login cancelled"};
+inline constexpr Reply kNoInitialResponse{"501 5.7.0 No initial response with this mechanism"};
 inline constexpr Reply kExpnOff{"502 5.5.1 EXPN not available"};
 inline constexpr Reply kBdatOff{"502 5.5.1 BDAT not available"};
 inline constexpr Reply kStartTlsOff{"502 5.5.1 STARTTLS not available"};
@@ -90,6 +101,8 @@ inline constexpr Reply kLoginWrong{"535 5.7.8 User or password wrong"};
 inline constexpr Reply kTlsAlready{"554 5.5.1 TLS is on already"};
 inline constexpr Reply kInputBehind{"554 5.5.0 Input behind a command that must be waited for"};
 inline constexpr Reply kUnknownParameter{"555 5.5.4 Parameter not known here"};
+inline constexpr Reply kSenderNotAscii{"550 5.6.7 Say SMTPUTF8 to use that sender"};
+inline constexpr Reply kRecipientNotAscii{"553 5.6.7 MAIL without SMTPUTF8, so no such recipient"};
 // 5xx: policy and content
 inline constexpr Reply kUnknownUser{"550 5.1.1 No such mailbox"};
 inline constexpr Reply kNoList{"550 5.2.4 Not a list of ours"};
@@ -104,11 +117,13 @@ inline constexpr Reply kSeveralFrom{"550 5.6.0 Several From fields"};
 inline constexpr Reply kTooLarge{"552 5.3.4 Message too large"};
 inline constexpr Reply kTooManyChunks{"552 5.3.4 Too many chunks"};
 inline constexpr Reply kHeaderTooLarge{"552 5.3.4 Header too large"};
+inline constexpr Reply kNoEightBit{"554 5.6.3 The next server takes no 8-bit content"};
 inline constexpr Reply kTooManyHops{"554 5.4.6 Too many Received fields, a loop"};
 inline constexpr Reply kBadFrom{"554 5.6.0 The message needs one valid From field"};
 
 inline constexpr auto kCatalogue = std::to_array<Reply>({
     kSenderTaken,
+    kPriorityLowered,
     kRecipientTaken,
     kChunkTaken,
     kReset,
@@ -120,6 +135,7 @@ inline constexpr auto kCatalogue = std::to_array<Reply>({
     kLoggedIn,
     kNotVerified,
     kListTooLong,
+    kNamedInUtf8,
     kSendData,
     kTimedOut,
     kShuttingDown,
@@ -134,6 +150,9 @@ inline constexpr auto kCatalogue = std::to_array<Reply>({
     kTryLater,
     kAccountUsedUp,
     kMailboxFull,
+    kHopUnreachable,
+    kHopSilent,
+    kGoesElsewhere,
     kStorageFull,
     kTooManyRecipients,
     kTooManyDomains,
@@ -145,10 +164,13 @@ inline constexpr auto kCatalogue = std::to_array<Reply>({
     kBadArguments,
     kBadChunk,
     kBadParameter,
+    kBadPriority,
+    kBadTimes,
     kBadSender,
     kBadRecipient,
     kBadBase64,
     kLoginCancelled,
+    kNoInitialResponse,
     kExpnOff,
     kBdatOff,
     kStartTlsOff,
@@ -171,6 +193,8 @@ inline constexpr auto kCatalogue = std::to_array<Reply>({
     kTlsAlready,
     kInputBehind,
     kUnknownParameter,
+    kSenderNotAscii,
+    kRecipientNotAscii,
     kUnknownUser,
     kNoList,
     kRelayDenied,
@@ -184,6 +208,7 @@ inline constexpr auto kCatalogue = std::to_array<Reply>({
     kTooLarge,
     kTooManyChunks,
     kHeaderTooLarge,
+    kNoEightBit,
     kTooManyHops,
     kBadFrom,
 });

@@ -8,9 +8,33 @@ namespace mail::smtp {
 namespace {
 constexpr std::size_t kMaxReplies = std::size_t{16} << 10;  // then they go out before more is read
 constexpr std::uint64_t kSlowestBody = 500;                 // octets a second (security.md §3)
+
+// Length of "2.1.0 " at the beginning of `text`; 0 where there is no such code.
+std::size_t enhanced_code(std::string_view text) {
+  const std::size_t size = text.find_first_not_of("0123456789.");
+  const bool whole = size != std::string_view::npos && text[size] == ' ' &&
+                     std::ranges::count(text.substr(0, size), '.') == 2;
+  return whole ? size + 1 : 0;
+}
+
+// Whoever does not offer ENHANCEDSTATUSCODES does not use them (RFC 2034 §3).
+std::string without_enhanced_codes(std::string_view replies) {
+  constexpr std::size_t kCode = 4;  // "250-"
+  std::string out;
+  while (!replies.empty()) {
+    const std::string_view line = replies.substr(0, replies.find('\n') + 1);
+    append(out, line.substr(0, kCode), line.substr(kCode + enhanced_code(line.substr(kCode))));
+    replies.remove_prefix(line.size());
+  }
+  return out;
+}
 }  // namespace
 
-std::string_view Client::protocol() const {
+std::string_view Client::protocol(bool smtputf8) const {
+  if (smtputf8) {
+    if (login.empty()) return tls ? "UTF8SMTPS" : "UTF8SMTP";
+    return tls ? "UTF8SMTPSA" : "UTF8SMTPA";
+  }
   if (!esmtp) return "SMTP";  // RFC 3848 names the ESMTP forms only
   if (login.empty()) return tls ? "ESMTPS" : "ESMTP";
   return tls ? "ESMTPSA" : "ESMTPA";
@@ -70,7 +94,11 @@ std::optional<Action> ServerSession::next() {
                                     std::holds_alternative<UpgradeToTls>(actions_[next_action_]));
   const bool complete =
       !queued && waiting_ == Waiting::nothing && (!more_input_ || out_.size() >= kMaxReplies);
-  if (!out_.empty() && (overtakes || complete)) return Send{std::exchange(out_, {})};
+  if (!out_.empty() && (overtakes || complete)) {
+    std::string replies = std::exchange(out_, {});
+    return Send{listener_->enhanced_status_codes ? std::move(replies)
+                                                 : without_enhanced_codes(replies)};
+  }
   if (!queued) return std::nullopt;
   Action action = std::move(actions_[next_action_++]);
   if (next_action_ == actions_.size()) {
@@ -100,6 +128,30 @@ void ServerSession::settle() {
 void ServerSession::refuse(Reply reply) {
   if (++errors_ > listener_->max_errors) return refuse_and_close(kTooManyErrors);
   send(reply);
+}
+
+void ServerSession::pass_on(const PassedReply& reply) {
+  if (reply.is_permanent() && ++errors_ > listener_->max_errors) {
+    return refuse_and_close(kTooManyErrors);
+  }
+  append_passed_reply(out_, reply);
+}
+
+void ServerSession::answer(const PassedReply& reply) {
+  const bool to_recipient = waiting_ == Waiting::recipient;
+  if (!answered(to_recipient ? Waiting::recipient : Waiting::commit)) return;
+  if (to_recipient) {
+    if (reply.is_accepted()) take_recipient();
+    asked_ = {};
+  } else {
+    if (reply.is_accepted()) {
+      staged_ = false;
+      forget_errors();
+    }
+    end_transaction();
+  }
+  pass_on(reply);
+  settle();
 }
 
 // It would cost a client nothing to go on asking for ever.
@@ -147,6 +199,11 @@ void ServerSession::end_transaction() {
       phase_ == Phase::chunks) {
     phase_ = Phase::greeted;
   }
+}
+
+WallTime ServerSession::wall_now() const {
+  return std::chrono::floor<Milliseconds>(
+      std::chrono::sys_time<std::chrono::nanoseconds>(now_.time_since_epoch() + wall_offset_));
 }
 
 MonoTime ServerSession::deadline() const {

@@ -8,6 +8,7 @@
 // Not thread-safe; owns all it keeps; `listener` is the one it began with.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -18,13 +19,16 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/idn.h"
 #include "codec/address/address.h"
 #include "codec/address/ip_address.h"
+#include "codec/envelope/options.h"
 #include "codec/sasl/sasl.h"
 #include "codec/smtp/chunk_lines.h"
 #include "codec/smtp/command.h"
 #include "codec/smtp/dot_decoder.h"
 #include "codec/smtp/listener.h"
+#include "codec/smtp/passed_reply.h"
 #include "codec/smtp/replies.h"
 #include "codec/smtp/verdicts.h"
 
@@ -42,11 +46,20 @@ struct TlsFacts {
 };
 
 // What the session knows of its client and of the transaction under way. Valid until the next call.
+// A recipient that was taken, with what was asked for it (RFC 3461 §4.1-2).
+struct TakenRecipient : Mailbox {
+  Notify notify;
+  std::string original;  // ORCPT, decoded; empty without
+
+  TakenRecipient() = default;
+  TakenRecipient(Mailbox mailbox) : Mailbox(std::move(mailbox)) {}  // most have no more
+  Recipient to_recipient() const { return {to_string(), notify, original}; }
+};
 struct Transaction {
   ReversePath reverse_path;
-  BodyType body = BodyType::seven_bit;
+  MailOptions options;                         // but for what the header says: tls_optional
   std::optional<std::uint64_t> declared_size;  // RFC 1870
-  std::vector<Mailbox> recipients;             // taken ones, in the order given
+  std::vector<TakenRecipient> recipients;      // in the order given
 };
 struct Client {
   Peer peer;
@@ -54,8 +67,9 @@ struct Client {
   bool esmtp = false;
   std::optional<TlsFacts> tls;
   std::string login;  // address of the account; empty without login
-  // The word after "with" in Received: SMTP, ESMTP, ESMTPS, ESMTPA, ESMTPSA (RFC 3848).
-  std::string_view protocol() const;
+  // The word after "with" in Received: SMTP, ESMTP, ESMTPS, ESMTPA, ESMTPSA (RFC 3848), and
+  // UTF8SMTP and so on for mail with SMTPUTF8 (RFC 6531 §4.3).
+  std::string_view protocol(bool smtputf8 = false) const;
 };
 
 struct Send {
@@ -72,8 +86,14 @@ struct AskLogin {
   std::string user;
   std::string password;
 };  // -> answer(LoginVerdict, account)
+// A step of challenge and response. Each exchange begins with `first`, whatever became of the last.
+struct AskSaslStep {
+  sasl::Mechanism mechanism;
+  std::optional<std::string> response;  // after base64; nothing: AUTH without initial response
+  bool first = true;
+};  // -> answer(SaslChallenge), or as AskLogin at the end
 struct AskLookup {
-  std::string name;     // an address, or a local part alone; never empty
+  std::string name;     // an address, or a local part alone; never empty; may be UTF-8
   bool expand = false;  // EXPN
 };  // -> answer(LookupVerdict)
 struct AskData {};  // at DATA, or at the first BDAT -> answer(DataVerdict)
@@ -82,8 +102,7 @@ struct AskData {};  // at DATA, or at the first BDAT -> answer(DataVerdict)
 struct StageBody {
   std::string chunk;
 };
-// What was staged will not be committed; no answer. Also behind a commit that was refused, but not
-// behind one that was withheld.
+// What was staged will not be committed; no answer. Also behind a commit that was refused.
 struct DropBody {};
 // The whole content is here: the first chunk (all of it where nothing was staged) and the last one.
 struct JudgeAndCommit {  // -> answer(CommitVerdict)
@@ -93,8 +112,8 @@ struct JudgeAndCommit {  // -> answer(CommitVerdict)
   std::uint64_t size = 0;  // of all chunks, trace fields included
 };
 struct Close {};
-using Action = std::variant<Send, UpgradeToTls, AskSender, AskRecipient, AskLogin, AskLookup,
-                            AskData, StageBody, DropBody, JudgeAndCommit, Close>;
+using Action = std::variant<Send, UpgradeToTls, AskSender, AskRecipient, AskLogin, AskSaslStep,
+                            AskLookup, AskData, StageBody, DropBody, JudgeAndCommit, Close>;
 
 inline constexpr std::size_t kStageChunk = std::size_t{256} << 10;
 
@@ -128,12 +147,23 @@ class ServerSession {
   void answer(SenderVerdict verdict);
   void answer(RecipientVerdict verdict);
   void answer(LoginVerdict verdict, std::string account);  // `account`: its address, on accept
+  void answer(const SaslChallenge& challenge);
+  void set_cram_md5(bool offered) { cram_md5_ = offered; }  // somebody has a credential for it
   void answer(const LookupVerdict& verdict);
   void answer(DataVerdict verdict);
   void answer(const CommitVerdict& verdict);
+  // End-to-end, to AskRecipient and JudgeAndCommit: the next hop's own words. A message it took is
+  // the driver's: no DropBody follows.
+  void answer(const PassedReply& reply);
   void tls_established(TlsFacts facts);
   // Whether the driver can do STARTTLS now (a certificate is loaded); 454 4.7.0 otherwise.
   void set_tls_available(bool available) { tls_available_ = available; }
+  // For addresses beyond ASCII; without it they are bad syntax. Outlives the session.
+  void set_idn(const Idn* idn) { idn_ = idn; }
+  // What time it is now, for FUTURERELEASE and DELIVERBY; it goes on with `now` of consume().
+  void set_wall_time(WallTime at) {
+    wall_offset_ = at.time_since_epoch() - now_.time_since_epoch();
+  }
   void set_stressed(bool stressed) { stressed_ = stressed; }  // shorter idle time
 
   MonoTime deadline() const;  // when to call time_out(): idle, slow command or slow body
@@ -165,7 +195,8 @@ class ServerSession {
   bool answered(Waiting what);  // false: the answer comes too late, the session is closed
   void settle();                // behind every answer
   void send(Reply reply) { append_reply(out_, reply); }
-  void refuse(Reply reply);            // an error of the client's; too many of them end it
+  void refuse(Reply reply);  // an error of the client's; too many of them end it
+  void pass_on(const PassedReply& reply);
   void postpone(Reply reply);          // not now, for no fault of the client; counted as junk
   void refuse_and_close(Reply reply);  // without mercy
   bool is_junk();                      // counts; true: one too many, the session is closed
@@ -185,13 +216,20 @@ class ServerSession {
   // one file per verb
   void on_helo(std::string_view argument, bool extended);
   void append_ehlo_reply();
+  void append_parameter_keywords();
+  Parameters offered() const;
+  WallTime wall_now() const;
   void on_mail(std::string_view argument);
+  bool take_times(MailFrom& mail) const;
+  bool lower_priority();
   void on_rcpt(std::string_view argument);
+  void take_recipient();
   void on_data(std::string_view argument);
   std::size_t take_body(std::string_view input);
   std::string& filling() { return content_.size() < kStageChunk ? content_ : chunk_; }
   void roll_chunks();
   void on_end_of_data();
+  void forget_errors();
   void ask_commit();
   void on_bdat(std::string_view argument, std::optional<Reply> refusal);
   std::optional<Reply> why_no_chunk(const BdatChunk& chunk) const;
@@ -202,6 +240,7 @@ class ServerSession {
   void on_end_of_chunk();
   void on_chunk_swallowed();
   void on_auth(std::string_view argument);
+  void begin_challenging(sasl::Mechanism mechanism, std::optional<std::string_view> encoded);
   void on_auth_response(std::string_view line);
   void on_auth_step(Result<sasl::Step> step);
   void end_login();
@@ -215,6 +254,7 @@ class ServerSession {
   void on_vrfy(std::string_view argument);
   void on_expn(std::string_view argument);
   void ask_lookup(std::string_view argument, bool expand);
+  bool take_smtputf8(std::string_view& argument) const;
   void on_help();
   void on_quit(std::string_view argument);
 
@@ -247,8 +287,11 @@ class ServerSession {
   std::size_t discarded_ = 0;  // in all such lines
 
   bool asked_list_ = false;  // EXPN, not VRFY
-  Mailbox asked_;            // the recipient that AskRecipient is about
+  bool asked_utf8_ = false;  // with SMTPUTF8: its answer may be UTF-8
+  TakenRecipient asked_;     // the recipient that AskRecipient is about
   std::optional<sasl::Exchange> exchange_;
+  std::optional<sasl::Mechanism> challenging_;  // an exchange whose steps are asked
+  bool cram_md5_ = false;
 
   DotDecoder decoder_;
   std::string content_;  // the first chunk
@@ -270,6 +313,9 @@ class ServerSession {
   ChunkLines lines_;
   std::uint32_t chunks_ = 0;   // of the transaction
   bool chunk_failed_ = false;  // and ended it: those behind it fail too, until MAIL, RSET or EHLO
+
+  const Idn* idn_ = nullptr;
+  std::chrono::nanoseconds wall_offset_{0};  // of wall time to now_
 
   MonoTime now_;         // of the last consume()
   MonoTime last_input_;  // for the idle time

@@ -154,17 +154,6 @@ TEST(ServerSession, DropsWhatWasStagedWhenAVerdictRefuses) {
   }
 }
 
-TEST(ServerSession, WithheldMeansNoReplyAndNoDrop) {  // security.md 11
-  Greeted client;
-  ServerSession& session = client.wire.session();
-  client.wire.arrive(kEnvelope);
-  take(session, "x\r\n.\r\n");
-  expect_next<JudgeAndCommit>(session);
-  session.answer(CommitVerdict{CommitVerdict::Kind::withheld, {}});
-  expect_next<Close>(session);
-  EXPECT_FALSE(session.next());
-}
-
 TEST(ServerSession, EveryVerdictHasItsReply) {
   const auto reply_to_recipient = [](RecipientVerdict verdict) {
     Greeted client;

@@ -23,6 +23,11 @@ void ServerSession::on_auth(std::string_view argument) {
   if (!auth) return refuse(kBadArguments);
   const auto mechanism = sasl::find_mechanism(auth->mechanism);
   if (!mechanism || !login_now()) return refuse(kMechanismUnknown);
+  if (*mechanism == sasl::Mechanism::cram_md5) {
+    if (!cram_md5_) return refuse(kMechanismUnknown);
+    if (auth->initial) return refuse(kNoInitialResponse);  // RFC 4954 §4: the server speaks first
+  }
+  if (sasl::is_challenge_response(*mechanism)) return begin_challenging(*mechanism, auth->initial);
   sasl::Exchange& exchange = exchange_.emplace(*mechanism);
   const std::optional<std::string_view> encoded = auth->initial;
   if (!encoded) return on_auth_step(exchange.start(std::nullopt));
@@ -36,8 +41,21 @@ void ServerSession::on_auth(std::string_view argument) {
   sasl::wipe(*initial);
 }
 
+void ServerSession::begin_challenging(sasl::Mechanism mechanism,
+                                      std::optional<std::string_view> encoded) {
+  std::optional<std::string> initial;
+  if (encoded) {
+    auto decoded = base64_decode(*encoded == "=" ? "" : *encoded);
+    if (!decoded) return refuse(kBadBase64);
+    initial = *std::move(decoded);
+  }
+  challenging_ = mechanism;
+  phase_ = Phase::login;
+  ask(Waiting::login, AskSaslStep{mechanism, std::move(initial), true});
+}
+
 void ServerSession::on_auth_response(std::string_view line) {
-  MAIL_ASSERT(exchange_.has_value());  // phase login
+  MAIL_ASSERT(exchange_.has_value() || challenging_.has_value());  // phase login
   if (line == "*") {
     end_login();
     return refuse(kLoginCancelled);
@@ -46,6 +64,9 @@ void ServerSession::on_auth_response(std::string_view line) {
   if (!response) {
     end_login();
     return refuse(kBadBase64);
+  }
+  if (challenging_) {
+    return ask(Waiting::login, AskSaslStep{*challenging_, *std::move(response), false});
   }
   on_auth_step(exchange_->respond(*response));
   sasl::wipe(*response);
@@ -68,11 +89,19 @@ void ServerSession::on_auth_step(Result<sasl::Step> step) {
 // The exchange is over, however it went.
 void ServerSession::end_login() {
   exchange_.reset();
+  challenging_.reset();
   phase_ = Phase::greeted;
+}
+
+void ServerSession::answer(const SaslChallenge& challenge) {
+  if (!answered(Waiting::login)) return;
+  append_challenge(out_, base64_encode(challenge.text));
+  settle();
 }
 
 void ServerSession::answer(LoginVerdict verdict, std::string account) {
   if (!answered(Waiting::login)) return;
+  end_login();
   switch (verdict) {
     case LoginVerdict::accept:
       MAIL_ASSERT(!account.empty());
@@ -84,6 +113,9 @@ void ServerSession::answer(LoginVerdict verdict, std::string account) {
       break;
     case LoginVerdict::busy:
       postpone(kLoginNotNow);
+      break;
+    case LoginVerdict::malformed:
+      refuse(kBadBase64);
       break;
     case LoginVerdict::throttled:
       refuse_and_close(kTooManyLogins);

@@ -28,7 +28,7 @@ void ServerSession::on_bdat(std::string_view argument, std::optional<Reply> refu
 }
 
 std::optional<Reply> ServerSession::why_no_chunk(const BdatChunk& chunk) const {
-  if (!listener_->chunking) return kBdatOff;
+  if (!listener_->offers_chunking()) return kBdatOff;
   if (phase_ == Phase::connected) return kHelloFirst;
   if (phase_ == Phase::greeted) return chunk_failed_ ? kChunkFailed : kMailFirst;
   if (phase_ == Phase::mail) return kRecipientFirst;
@@ -77,7 +77,7 @@ std::size_t ServerSession::take_chunk(std::string_view input) {
 void ServerSession::keep_chunk(std::string_view piece) {
   std::string& chunk = filling();
   const std::size_t before = chunk.size();
-  if (transaction_.body == BodyType::binary_mime) {
+  if (transaction_.options.body == BodyType::binary_mime) {
     chunk.append(piece);  // bit for bit (RFC 3030 §3)
   } else {
     lines_.feed(piece, &chunk);

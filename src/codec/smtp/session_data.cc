@@ -18,13 +18,19 @@ void ServerSession::on_data(std::string_view argument) {
   if (phase_ == Phase::greeted) return refuse(kMailFirst);
   if (phase_ == Phase::mail) return refuse(kRecipientFirst);  // RFC 2920 §3.2 (3)
   if (!argument.empty()) return refuse(kBadArguments);
-  if (phase_ == Phase::chunks) return refuse(kDataAfterChunk);                   // RFC 3030 §2
-  if (transaction_.body == BodyType::binary_mime) return refuse(kBinaryByData);  // RFC 3030 §3
+  if (phase_ == Phase::chunks) return refuse(kDataAfterChunk);  // RFC 3030 §2
+  if (transaction_.options.body == BodyType::binary_mime)
+    return refuse(kBinaryByData);  // RFC 3030 §3
   ask(Waiting::data, AskData{});
 }
 
 void ServerSession::answer(DataVerdict verdict) {
   if (!answered(Waiting::data)) return;
+  if (verdict.kind == DataVerdict::Kind::no_eight_bit) {  // RFC 6152 §3; never by BDAT
+    end_transaction();
+    refuse(kNoEightBit);
+    return settle();
+  }
   if (verdict.kind != DataVerdict::Kind::accept) {
     const Reply reply = verdict.kind == DataVerdict::Kind::storage_full ? kStorageFull : kTryLater;
     if (in_chunk_) {
@@ -114,17 +120,20 @@ void ServerSession::ask_commit() {
   ask(Waiting::commit, std::move(judge));
 }
 
+void ServerSession::forget_errors() {
+  errors_ = 0;
+  junk_commands_ = 0;
+  swallowed_ = 0;
+}
+
 void ServerSession::answer(const CommitVerdict& verdict) {
   if (!answered(Waiting::commit)) return;
   using Kind = CommitVerdict::Kind;
-  // Accepted chunks belong to the message; damaged ones are kept aside with it.
-  if (verdict.kind == Kind::accepted || verdict.kind == Kind::withheld) staged_ = false;
+  if (verdict.kind == Kind::accepted) staged_ = false;  // the chunks are the message's
   end_transaction();
   switch (verdict.kind) {
     case Kind::accepted:
-      errors_ = 0;
-      junk_commands_ = 0;
-      swallowed_ = 0;
+      forget_errors();
       append_message_taken(out_, verdict.id);
       break;
     case Kind::refused:
@@ -148,8 +157,12 @@ void ServerSession::answer(const CommitVerdict& verdict) {
     case Kind::try_later:
       send(kTryLater);
       break;
-    case Kind::withheld:
-      return close();
+    case Kind::hop_unreachable:
+      send(kHopUnreachable);
+      break;
+    case Kind::hop_silent:
+      send(kHopSilent);
+      break;
   }
   settle();
 }

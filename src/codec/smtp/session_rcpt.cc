@@ -1,4 +1,4 @@
-// RCPT (RFC 5321 §4.1.1.3). Who is taken, others say.
+// RCPT (RFC 5321 §4.1.1.3) with the parameters of DSN (RFC 3461). Who is taken, others say.
 #include <functional>
 
 #include "codec/smtp/server_session.h"
@@ -11,7 +11,7 @@ void ServerSession::on_rcpt(std::string_view argument) {
                   : phase_ == Phase::chunks  ? kRecipientAfterChunk
                                              : kMailFirst);
   }
-  auto rcpt = parse_rcpt(argument);
+  auto rcpt = parse_rcpt(argument, offered(), transaction_.options.smtputf8, idn_);
   if (!rcpt) {
     switch (rcpt.error()) {
       case SyntaxFault::path:
@@ -20,6 +20,9 @@ void ServerSession::on_rcpt(std::string_view argument) {
         return refuse(kUnknownParameter);
       case SyntaxFault::parameter:
         return refuse(kBadParameter);
+      case SyntaxFault::not_ascii:
+        return refuse(kRecipientNotAscii);
+      case SyntaxFault::priority:  // MAIL alone has it
       case SyntaxFault::arguments:
         return refuse(kBadArguments);
     }
@@ -30,17 +33,23 @@ void ServerSession::on_rcpt(std::string_view argument) {
   if (domains_.size() >= listener_->max_recipient_domains && !domains_.contains(asked_domain_)) {
     return send(kTooManyDomains);
   }
-  asked_ = rcpt->mailbox;
+  asked_ = TakenRecipient(rcpt->mailbox);
+  asked_.notify = rcpt->notify;
+  asked_.original = std::move(rcpt->original);
   ask(Waiting::recipient, AskRecipient{std::move(rcpt->mailbox)});
+}
+
+void ServerSession::take_recipient() {
+  domains_.insert(asked_domain_);
+  transaction_.recipients.push_back(std::move(asked_));
+  phase_ = Phase::recipients;
 }
 
 void ServerSession::answer(RecipientVerdict verdict) {
   if (!answered(Waiting::recipient)) return;
   switch (verdict) {
     case RecipientVerdict::accept:
-      domains_.insert(asked_domain_);
-      transaction_.recipients.push_back(std::move(asked_));
-      phase_ = Phase::recipients;
+      take_recipient();
       send(kRecipientTaken);
       break;
     case RecipientVerdict::unknown_user:
@@ -60,6 +69,15 @@ void ServerSession::answer(RecipientVerdict verdict) {
       break;
     case RecipientVerdict::too_many:
       send(kAccountUsedUp);
+      break;
+    case RecipientVerdict::elsewhere:
+      send(kGoesElsewhere);
+      break;
+    case RecipientVerdict::hop_unreachable:
+      send(kHopUnreachable);
+      break;
+    case RecipientVerdict::too_large:
+      refuse(kTooLarge);
       break;
   }
   asked_ = {};

@@ -21,12 +21,15 @@ enum class SenderVerdict : std::uint8_t {
 
 enum class RecipientVerdict : std::uint8_t {
   accept,
-  unknown_user,  // 550 5.1.1
-  relay_denied,  // 550 5.7.1
-  refused,       // 550 5.7.1: policy
-  mailbox_full,  // 452 4.2.2
-  try_later,     // 451 4.3.0
-  too_many,      // 450 4.7.0: the account's recipients of this hour are used up
+  unknown_user,     // 550 5.1.1
+  relay_denied,     // 550 5.7.1
+  refused,          // 550 5.7.1: policy
+  mailbox_full,     // 452 4.2.2
+  try_later,        // 451 4.3.0
+  too_many,         // 450 4.7.0: the account's recipients of this hour are used up
+  elsewhere,        // end-to-end, 452 4.5.3: not to the hop of this transaction
+  hop_unreachable,  // end-to-end, 451 4.4.1
+  too_large,        // end-to-end, 552 5.3.4: the hop takes no message of the size declared
 };
 
 enum class LoginVerdict : std::uint8_t {
@@ -34,6 +37,12 @@ enum class LoginVerdict : std::uint8_t {
   wrong,      // 535 5.7.8, whatever was wrong
   busy,       // 454 4.7.0
   throttled,  // 421 4.7.0, close
+  malformed,  // 501 5.5.2: no exchange of this mechanism looks like that
+};
+
+// To AskSaslStep, as long as the exchange goes on: after base64.
+struct SaslChallenge {
+  std::string text;
 };
 
 // To AskLookup: whom VRFY verifies, or the members EXPN finds.
@@ -54,7 +63,8 @@ struct DataVerdict {
   enum class Kind : std::uint8_t {
     accept,
     storage_full /* 452 4.3.1 */,
-    try_later /* 451 4.3.0 */
+    try_later /* 451 4.3.0 */,
+    no_eight_bit /* end-to-end, 554 5.6.3: declared, and the hop has no 8BITMIME */
   };
   Kind kind = Kind::accept;
   std::string trace_fields;
@@ -71,7 +81,8 @@ struct CommitVerdict {
     too_many_hops,     // 554 5.4.6 (RFC 5321 §6.3)
     storage_full,      // 452 4.3.1
     try_later,         // 451 4.3.0
-    withheld,          // no reply at all, close: the bytes were damaged on the way (security.md 11)
+    hop_unreachable,   // end-to-end, 451 4.4.1: the hop is gone
+    hop_silent,        // end-to-end, 451 4.4.2: it did not answer to the end of data
   };
   Kind kind = Kind::try_later;
   MessageId id{};

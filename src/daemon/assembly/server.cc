@@ -4,16 +4,18 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "base/text.h"
+#include "daemon/assembly/outbound.h"
 #include "platform/tls/context.h"
 
 namespace mail {
 namespace {
 
 constexpr std::size_t kMaxWaitingHashes = 256;  // beyond that logins are answered 454 4.7.0
-constexpr Milliseconds kStopGrace{3000};
-constexpr std::uint32_t kOwnFiles = 256;  // of the stores, listeners, commands
+constexpr Milliseconds kStopGrace{3000};        // of sessions, and again of mail under way
+constexpr std::uint32_t kOwnFiles = 256;        // of the stores, listeners, commands
 constexpr std::uint32_t kMaxFiles = 1U << 30;
 
 std::size_t cores() { return std::max(1U, std::thread::hardware_concurrency()); }
@@ -60,6 +62,9 @@ SmtpLimits smtp_limits(const LimitSettings& limits) {
   out.connections_per_client = limits.connections_per_client;
   out.connections_per_minute = limits.connection_rate;
   out.messages_per_minute = limits.message_rate;
+  out.connections_per_network = limits.connections_per_network;
+  out.network_connections_per_minute = limits.network_connection_rate;
+  out.network_messages_per_minute = limits.network_message_rate;
   out.recipients_per_hour = limits.recipients_per_hour;
   out.failed_logins = {limits.failed_logins_per_minute, limits.failed_logins_per_day};
   return out;
@@ -79,14 +84,22 @@ Result<std::vector<ServedListener>> served(const Settings& settings) {
 }  // namespace
 
 Server::Server(std::shared_ptr<const Settings> settings, const Clock& clock, log::Sink& sink,
-               std::unique_ptr<State> state)
+               std::unique_ptr<State> state, std::unique_ptr<dns::UnboundResolver> resolver)
     : clock_(clock),
       sink_(sink),
       started_at_(clock.wall_now()),
       state_(std::move(state)),
       hash_pool_(cores(), kMaxWaitingHashes),
       authenticator_(*state_->control, hash_pool_, clock),
-      spool_(*state_->store, *state_->control, judges_, clock),
+      resolver_(std::move(resolver)),
+      next_hops_(*resolver_, random_, clock, mx_world(*settings)),
+      placer_(*state_->control, settings->routes),
+      reporter_(*state_->store, placer_, clock, report_settings(*settings)),
+      queue_(std::make_unique<Queue>(
+          QueueParts{*state_->store, *resolver_, placer_, reporter_, random_, clock,
+                     std::filesystem::path(settings->state) / "in-flight"},
+          queue_world(*settings))),
+      spool_(*state_->store, *state_->control, judges_, clock, *queue_, reporter_),
       settings_(std::move(settings)) {
   std::vector<net::IoThread*> threads;
   for (std::size_t i = 0; i < cores(); ++i) {
@@ -94,8 +107,8 @@ Server::Server(std::shared_ptr<const Settings> settings, const Clock& clock, log
     threads.push_back(threads_.back().get());
   }
   smtp_ = std::make_unique<SmtpServer>(
-      std::move(threads),
-      Services{*state_->store, *state_->control, authenticator_, judges_, spool_, limits_, clock_});
+      std::move(threads), Services{*state_->store, *state_->control, authenticator_, judges_,
+                                   spool_, limits_, clock_, &next_hops_});
   for (std::size_t i = 0; i < threads_.size(); ++i) threads_[i]->start(concat("mw-io-", i));
 }
 
@@ -103,13 +116,29 @@ Result<std::unique_ptr<Server>> Server::open(std::shared_ptr<const Settings> set
                                              const Clock& clock, log::Sink& sink) {
   log::set_sink(&sink, settings->log.level);
   MAIL_TRY(served(*settings));  // a bad certificate is said before anything is touched
+  MAIL_TRY(auto resolver, dns::UnboundResolver::open(resolver_options(settings->dns)));
   MAIL_TRY(auto state, State::open(settings->state, clock));
-  return std::unique_ptr<Server>(new Server(std::move(settings), clock, sink, std::move(state)));
+  std::unique_ptr<Server> server(
+      new Server(std::move(settings), clock, sink, std::move(state), std::move(resolver)));
+  MAIL_TRY(server->open_sender());
+  return server;
+}
+
+Result<void> Server::open_sender() {
+  std::vector<net::IoThread*> threads;
+  for (const auto& thread : threads_) threads.push_back(thread.get());
+  MAIL_TRY(sender_, Sender::make(std::move(threads), *state_->store, clock_, *queue_,
+                                 sender_settings(*settings_)));
+  next_hops_.start(*sender_, settings_->outbound.messages_per_connection);
+  return {};
 }
 
 Server::~Server() {
   stop();
+  resolver_->stop();
+  probe_.reset();
   smtp_.reset();
+  sender_.reset();
   for (const auto& thread : threads_) thread->stop();
   for (const auto& thread : threads_) thread->join();
 }
@@ -117,7 +146,14 @@ Server::~Server() {
 Result<void> Server::listen() {
   const std::lock_guard lock(mutex_);
   MAIL_TRY(std::vector<ServedListener> listeners, served(*settings_));
-  return smtp_->apply(std::move(listeners));
+  MAIL_TRY(smtp_->apply(std::move(listeners)));
+  queue_->start(*sender_);
+  report_loop_ = std::make_unique<ReportLoop>(reporter_, *queue_, clock_);
+  sending_ = true;
+  if (sends_by_mx(*settings_)) {
+    probe_ = std::make_unique<Probe>(*resolver_, clock_, !settings_->dns.is_private());
+  }
+  return {};
 }
 
 Result<void> Server::reload(const Settings& loaded) {
@@ -126,6 +162,9 @@ Result<void> Server::reload(const Settings& loaded) {
   std::shared_ptr<const Settings> next = until_restart(*settings_, loaded);
   MAIL_TRY(std::vector<ServedListener> listeners, served(*next));
   MAIL_TRY(smtp_->apply(std::move(listeners)));
+  placer_.reload(next->routes);
+  queue_->reload(queue_world(*next));
+  next_hops_.reload(mx_world(*next));
   log::set_sink(&sink_, next->log.level);
   settings_ = std::move(next);
   restart_needed_ = std::move(restart_needed);
@@ -135,7 +174,17 @@ Result<void> Server::reload(const Settings& loaded) {
   return {};
 }
 
-void Server::stop() { smtp_->stop(kStopGrace); }
+void Server::stop() {
+  smtp_->stop(kStopGrace);
+  report_loop_.reset();
+  if (std::exchange(sending_, false)) queue_->stop(kStopGrace);
+  if (sender_ != nullptr) sender_->stop(Milliseconds{0});
+}
+
+std::shared_ptr<const Settings> Server::settings() const {
+  const std::lock_guard lock(mutex_);
+  return settings_;
+}
 
 ServerStatus Server::status() const {
   ServerStatus status;

@@ -1,5 +1,5 @@
-// The server, assembled from its settings: stores, pools, judges, spool, I/O threads and the SMTP
-// service, in the order in which they depend on each other.
+// The server, assembled from its settings: stores, pools, judges, resolver, queue, senders, spool,
+// I/O threads and the SMTP service, in the order in which they depend on each other.
 // Threads: open(), listen(), reload() and stop() from one thread, which is no I/O thread; status()
 // from any. Errors carry a sentence for the operator.
 #pragma once
@@ -10,11 +10,20 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/random.h"
+#include "daemon/assembly/probe.h"
+#include "daemon/assembly/report_loop.h"
 #include "daemon/assembly/state.h"
 #include "daemon/assembly/status.h"
 #include "daemon/settings/settings.h"
+#include "platform/resolver/unbound_resolver.h"
+#include "service/end_to_end/next_hops.h"
+#include "service/outbound/sender.h"
 #include "service/policy/local_limits.h"
+#include "service/queue/queue.h"
+#include "service/report/reporter.h"
 #include "service/smtpd/smtpd.h"
+#include "service/spool/placer.h"
 
 namespace mail {
 
@@ -32,16 +41,21 @@ class Server {
   // Unchanged listeners keep their sockets. On failure everything goes on as before. What only a
   // restart can change is named in the log and in status().
   Result<void> reload(const Settings& loaded);
-  // Says 421 to every session, waits a few seconds for them and for commits under way.
+  // Says 421 to every session, waits a few seconds for them, for commits and for mail under way to
+  // next hops.
   void stop();
 
   ControlStore& control() { return *state_->control; }
   MailStore& store() { return *state_->store; }
+  Queue& queue() { return *queue_; }
+  dns::Resolver& resolver() { return *resolver_; }
+  std::shared_ptr<const Settings> settings() const;
   ServerStatus status() const;
 
  private:
   Server(std::shared_ptr<const Settings> settings, const Clock& clock, log::Sink& sink,
-         std::unique_ptr<State> state);
+         std::unique_ptr<State> state, std::unique_ptr<dns::UnboundResolver> resolver);
+  Result<void> open_sender();
 
   const Clock& clock_;
   log::Sink& sink_;
@@ -51,9 +65,19 @@ class Server {
   Authenticator authenticator_;
   LocalLimits limits_;
   JudgeChain judges_;
+  std::unique_ptr<dns::UnboundResolver> resolver_;
+  SystemRandom random_;
+  NextHops next_hops_;
+  SpoolPlacer placer_;
+  Reporter reporter_;
+  std::unique_ptr<Queue> queue_;
   Spool spool_;
   std::vector<std::unique_ptr<net::IoThread>> threads_;
   std::unique_ptr<SmtpServer> smtp_;
+  std::unique_ptr<Sender> sender_;
+  std::unique_ptr<Probe> probe_;
+  std::unique_ptr<ReportLoop> report_loop_;
+  bool sending_ = false;      // the queue was started and not yet stopped
   mutable std::mutex mutex_;  // guards what follows, and smtp_'s list of listeners
   std::shared_ptr<const Settings> settings_;
   std::vector<std::string> restart_needed_;

@@ -5,37 +5,46 @@
 #include "daemon/ctl/admin.h"
 #include "daemon/ctl/text_table.h"
 #include "platform/password/password.h"
+#include "service/auth/credentials.h"
 
 namespace mail::ctl {
 namespace {
 
-std::expected<std::string, Refusal> hash_secret(const Request& request) {
+std::expected<Credential, Refusal> read_credential(const Admin& admin, const Request& request,
+                                                   const Mailbox& address) {
   if (request.secret.empty()) {
     return refuse(Exit::bad_data,
                   "The password is empty. Give it as one line on standard input, with "
                   "--password-stdin.");
   }
+  const CramMd5 cram_md5 = request.has("--cram-md5") ? CramMd5::yes : CramMd5::no;
   if (request.has("--password-hash-stdin")) {
-    MAIL_TRY(std::string imported, password::import_hash(request.secret));
-    return imported;
+    if (cram_md5 == CramMd5::yes) {
+      return refuse(Exit::bad_data,
+                    "CRAM-MD5 needs the password, a hash of it will not do: give the password with "
+                    "--password-stdin, or leave out --cram-md5.");
+    }
+    MAIL_TRY(const std::string imported, password::import_hash(request.secret));
+    return Credential(imported);
   }
-  MAIL_TRY(std::string hashed, password::hash(request.secret));
-  return hashed;
+  MAIL_TRY(Credential made,
+           make_credential(admin.control.login_secret(), address.key(), request.secret, cram_md5));
+  return made;
 }
 
 // What happens to one account on the pool: hashing and SQLite both block.
 std::expected<AccountId, Refusal> add_blocking(Admin& admin, const Request& request,
                                                const Mailbox& address,
                                                std::optional<std::uint64_t> quota) {
-  MAIL_TRY(const std::string hashed, hash_secret(request));
+  MAIL_TRY(const Credential credential, read_credential(admin, request, address));
   MAIL_TRY(const AccountId id,
-           admin.control.add_account(address, hashed, quota, request.texts("--send-as")));
+           admin.control.add_account(address, credential, quota, request.texts("--send-as")));
   return id;
 }
 
 Answer passwd_blocking(Admin& admin, const Request& request, const Mailbox& address) {
-  MAIL_TRY(const std::string hashed, hash_secret(request));
-  MAIL_TRY(admin.control.set_password(address, hashed));
+  MAIL_TRY(const Credential credential, read_credential(admin, request, address));
+  MAIL_TRY(admin.control.set_password(address, credential));
   return {};
 }
 
@@ -82,6 +91,9 @@ Task<Answer> account_list(Admin& admin, const Request& request, Output& output) 
           {"disabled", account.disabled},
           {"quota", account.has_quota ? json::Value(account.quota_bytes) : json::Value()},
           {"bytes", used},
+          {"scram", !account.scram.empty()},
+          {"cram_md5", !account.cram_md5.empty()},
+          {"app_passwords", account.app_passwords.size()},
           {"send_as", json::Array(account.send_as.begin(), account.send_as.end())}}));
     } else {
       table.add({account.address, human_size(used),

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "daemon/ctl/text_table.h"
+#include "platform/idn/idn.h"
 
 namespace mail::ctl {
 namespace {
@@ -32,8 +33,17 @@ Task<Answer> JsonRows::finish() {
   co_return co_await print(output_, std::exchange(waiting_, {}));
 }
 
+std::expected<MessageId, Refusal> parse_message_id(std::string_view text) {
+  const Result<MessageId> id = MessageId::parse(text);
+  if (id) return *id;
+  return refuse(Exit::bad_data,
+                concat('`', printable(text),
+                       "` is no message id: those have 16 characters, as in the reply `250 2.0.0 "
+                       "<id>` and in the Received field."));
+}
+
 Result<Mailbox> parse_account_address(std::string_view text) {
-  Result<Mailbox> mailbox = Mailbox::parse(text);
+  Result<Mailbox> mailbox = Mailbox::parse(text, &idn::kFunctions);
   if (!mailbox || mailbox->domain.empty()) {
     return fail(Errc::bad_syntax, concat('`', printable(text),
                                          "` is no mail address; write it like jerry@yahoo.test"));

@@ -6,17 +6,23 @@
 
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "base/clock.h"
 #include "base/executor.h"
+#include "base/ids.h"
+#include "base/resolver.h"
 #include "base/task.h"
 #include "codec/address/address.h"
 #include "daemon/assembly/status.h"
 #include "daemon/ctl/exit_code.h"
 #include "daemon/ctl/protocol.h"
+#include "daemon/settings/settings.h"
 #include "platform/json/json.h"
 #include "service/directory/control_store.h"
+#include "service/mx/mx.h"
+#include "service/queue/queue.h"
 #include "service/store/mail_store.h"
 
 namespace mail::ctl {
@@ -28,12 +34,22 @@ class Output {
   virtual Task<Result<void>> write(std::string bytes) = 0;
 };
 
+// What the running server sends mail with, as it is now.
+struct Outgoing {
+  std::shared_ptr<const Settings> settings;
+  std::shared_ptr<const mx::MxWorld> mx;
+  dns::Resolver& resolver;
+};
+
 struct Admin {
   ControlStore& control;
   MailStore& store;
   WorkerPool& pool;  // for what blocks: SQLite, password hashes
   const Clock& clock;
-  std::function<ServerStatus()> status;  // empty where no daemon runs
+  // The following are empty where no daemon runs.
+  std::function<ServerStatus()> status;
+  Queue* queue = nullptr;
+  std::function<Outgoing()> outgoing;
 };
 
 using Handler = Task<Answer> (*)(Admin& admin, const Request& request, Output& output);
@@ -53,6 +69,10 @@ Task<Answer> account_grant(Admin& admin, const Request& request, Output& output)
 Task<Answer> account_revoke(Admin& admin, const Request& request, Output& output);
 Task<Answer> account_remove(Admin& admin, const Request& request, Output& output);
 
+Task<Answer> app_password_add(Admin& admin, const Request& request, Output& output);
+Task<Answer> app_password_list(Admin& admin, const Request& request, Output& output);
+Task<Answer> app_password_remove(Admin& admin, const Request& request, Output& output);
+
 Task<Answer> alias_add(Admin& admin, const Request& request, Output& output);
 Task<Answer> alias_list(Admin& admin, const Request& request, Output& output);
 Task<Answer> alias_remove(Admin& admin, const Request& request, Output& output);
@@ -65,6 +85,14 @@ Task<Answer> message_show(Admin& admin, const Request& request, Output& output);
 Task<Answer> message_trace(Admin& admin, const Request& request, Output& output);
 Task<Answer> message_raw(Admin& admin, const Request& request, Output& output);
 Task<Answer> message_events(Admin& admin, const Request& request, Output& output);
+
+Task<Answer> queue_list(Admin& admin, const Request& request, Output& output);
+Task<Answer> queue_show(Admin& admin, const Request& request, Output& output);
+Task<Answer> queue_retry(Admin& admin, const Request& request, Output& output);
+Task<Answer> queue_hold(Admin& admin, const Request& request, Output& output);
+Task<Answer> queue_release(Admin& admin, const Request& request, Output& output);
+Task<Answer> queue_bounce(Admin& admin, const Request& request, Output& output);
+Task<Answer> explain(Admin& admin, const Request& request, Output& output);
 
 Task<Answer> store_check(Admin& admin, const Request& request, Output& output);
 Task<Answer> store_backup(Admin& admin, const Request& request, Output& output);
@@ -86,6 +114,7 @@ class JsonRows {
   bool first_ = true;
 };
 
+std::expected<MessageId, Refusal> parse_message_id(std::string_view text);
 Result<Mailbox> parse_account_address(std::string_view text);
 // The account an address names; refused with what to do where there is none.
 std::expected<AccountRow, Refusal> find_account(const Admin& admin, std::string_view address);

@@ -7,6 +7,7 @@ using cli::Command;
 using cli::Count;
 using cli::Needs;
 using cli::Option;
+using cli::Positional;
 using cli::Takes;
 
 struct Row {
@@ -21,7 +22,90 @@ const Option kPasswordHashStdin{
     "Instead of it reads a hash from another server, like {SHA512-CRYPT}$6$...; with {CRYPT}, "
     "{BLF-CRYPT}, {SHA256-CRYPT}, {SHA512-CRYPT}, {MD5-CRYPT}, {ARGON2I}, {ARGON2ID}, "
     "or without a scheme."};
+const Option kCramMd5{"--cram-md5", Takes::flag, "",
+                      "Also keeps what CRAM-MD5 needs, for old programs: whoever reads it in the "
+                      "control store can log in by CRAM-MD5."};
 const Option kFolder{"--folder", Takes::value, "NAME", "Another folder than INBOX."};
+
+const Positional kIds{"ID", Count::any};
+const Option kSender{"--sender", Takes::value, "ADDRESS",
+                     "Of this sender; <> means notices, which have none."};
+const Option kRecipient{"--recipient", Takes::value, "ADDRESS", "For this recipient."};
+const Option kDomain{"--domain", Takes::value, "NAME", "For recipients at this domain."};
+const Option kAll{"--all", Takes::flag, "", "Everything that waits."};
+
+const std::vector<Row>& queue_rows() {
+  static const std::vector<Row> rows = {
+      {{"queue",
+        "list",
+        {kIds},
+        {kSender,
+         kRecipient,
+         kDomain,
+         {"--limit", Takes::value, "N", "At most so many; 1000 where not given."}},
+        true,
+        Needs::daemon,
+        "Lists the mail that waits, when it is tried next, and why it waits."},
+       queue_list},
+      {{"queue",
+        "show",
+        {{"ID"}},
+        {},
+        true,
+        Needs::daemon,
+        "Shows what of one message waits, with every recipient and the whole reason."},
+       queue_show},
+      {{"queue",
+        "retry",
+        {kIds},
+        {kSender, kRecipient, kDomain, kAll},
+        false,
+        Needs::daemon,
+        "Tries mail now, however long its next hop was to be left alone."},
+       queue_retry},
+      {{"queue",
+        "hold",
+        {kIds},
+        {kSender,
+         kRecipient,
+         kDomain,
+         kAll,
+         {"--reason", Takes::value, "TEXT", "Shown by `queue list`."}},
+        false,
+        Needs::daemon,
+        "Keeps mail aside until it is released; it does not expire."},
+       queue_hold},
+      {{"queue",
+        "release",
+        {kIds},
+        {kSender, kRecipient, kDomain, kAll},
+        false,
+        Needs::daemon,
+        "Sends mail that is held on its way, wherever that leads now."},
+       queue_release},
+      {{"queue",
+        "bounce",
+        {kIds},
+        {kSender,
+         kRecipient,
+         kDomain,
+         kAll,
+         {"--reason", Takes::value, "TEXT", "What its sender reads."}},
+        false,
+        Needs::daemon,
+        "Gives mail that waits or is held back to its sender."},
+       queue_bounce},
+      {{"explain",
+        "",
+        {{"FROM"}, {"TO"}},
+        {},
+        true,
+        Needs::daemon,
+        "Says where mail from one address to another would go, and why, without sending any."},
+       explain},
+  };
+  return rows;
+}
 
 const std::vector<Row>& server_rows() {
   static const std::vector<Row> rows = {
@@ -108,6 +192,7 @@ const std::vector<Row>& directory_rows() {
         {{"ADDRESS"}},
         {kPasswordStdin,
          kPasswordHashStdin,
+         kCramMd5,
          {"--quota", Takes::value, "SIZE", "Most its mailboxes may hold, like 2GiB."},
          {"--send-as", Takes::values, "PATTERN",
           "Another sender it may use, like team@yahoo.test or *@yahoo.test; may be given again."}},
@@ -119,7 +204,7 @@ const std::vector<Row>& directory_rows() {
       {{"account",
         "passwd",
         {{"ADDRESS"}},
-        {kPasswordStdin, kPasswordHashStdin},
+        {kPasswordStdin, kPasswordHashStdin, kCramMd5},
         false,
         Needs::daemon,
         "Changes the password of an account."},
@@ -158,10 +243,38 @@ const std::vector<Row>& directory_rows() {
         Needs::daemon,
         "Removes an account and all its mail."},
        account_remove},
+      {{"app-password",
+        "add",
+        {{"ADDRESS"}, {"NAME"}},
+        {{"--rights", Takes::value, "RIGHTS",
+          "What a login with it may do: submit, read, or submit,read, which is the default."}},
+        true,
+        Needs::daemon,
+        "Makes another password for an account, for one program of its user, and prints it once."},
+       app_password_add},
+      {{"app-password",
+        "list",
+        {{"ADDRESS"}},
+        {},
+        true,
+        Needs::daemon,
+        "Lists the app passwords of an account and when each was used last, to ten minutes."},
+       app_password_list},
+      {{"app-password",
+        "remove",
+        {{"ADDRESS"}, {"NAME"}},
+        {},
+        false,
+        Needs::daemon,
+        "Removes an app password; no login with it is taken any more."},
+       app_password_remove},
       {{"alias",
         "add",
         {{"ADDRESS"}, {"MEMBER", Count::many}},
-        {},
+        {{"--list", Takes::flag, "",
+          "A mailing list: its mail goes out with the owner as return path (RFC 5321 §3.9.2)."},
+         {"--owner", Takes::value, "ADDRESS",
+          "Of a list: is told what can not be delivered to its members."}},
         false,
         Needs::daemon,
         "Sends mail for an address to its members; \"@domain\" catches the rest of a domain."},
@@ -256,7 +369,8 @@ const std::vector<Row>& mail_rows() {
 const std::vector<Row>& all_rows() {
   static const std::vector<Row> rows = [] {
     std::vector<Row> all;
-    for (const std::vector<Row>* part : {&server_rows(), &directory_rows(), &mail_rows()}) {
+    for (const std::vector<Row>* part :
+         {&server_rows(), &directory_rows(), &mail_rows(), &queue_rows()}) {
       all.insert(all.end(), part->begin(), part->end());
     }
     return all;

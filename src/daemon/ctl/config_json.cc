@@ -46,28 +46,8 @@ std::string json_of(const toml::Table& tree) {
 CommandText explain_json(std::string_view key) {
   const CommandText known = config_explain(key);
   if (known.exit_status != kExitOk) return known;
-  const std::vector<SettingInfo> infos = all_settings();
-  const auto collect = [&](auto matches) {
-    json::Array rows;
-    for (const SettingInfo& info : infos) {
-      if (matches(info)) rows.push_back(row_of(info));
-    }
-    return rows;
-  };
-  json::Array rows = collect([&](const SettingInfo& info) { return info.key == key; });
-  if (rows.empty()) {
-    rows = collect([&](const SettingInfo& info) {
-      return key.empty() || info.name == key || info.section == key;
-    });
-  }
-  if (key.empty() || key == "routes" || key.starts_with("routes.")) {
-    rows.push_back(json::Object{{"key", "routes.DOMAIN"},
-                                {"help", routes_help()},
-                                {"value", "\"hold\" or \"discard\""},
-                                {"default", json::Value()},
-                                {"required", false},
-                                {"change", "reload"}});
-  }
+  json::Array rows;
+  for (const SettingInfo& info : settings_about(key)) rows.push_back(row_of(info));
   return {kExitOk, json::to_string(json::Value(std::move(rows))) + '\n'};
 }
 

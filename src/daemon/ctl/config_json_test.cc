@@ -44,12 +44,12 @@ TEST(ConfigJson, ExplainsAKeyASectionAndAll) {
   EXPECT_EQ(one.array()->front().text_or("change", ""), "reload");
 
   const json::Value section = parsed(explain_json("limits").text);
-  EXPECT_EQ(section.array()->size(), 8U);
+  EXPECT_EQ(section.array()->size(), settings_about("limits").size());
   const json::Value routes = parsed(explain_json("routes").text);
-  EXPECT_EQ(routes.array()->size(), 1U);
+  EXPECT_EQ(routes.array()->front().text_or("key", ""), "routes.DOMAIN.to");
 
   const json::Value all = parsed(explain_json("").text);
-  EXPECT_EQ(all.array()->size(), all_settings().size() + 1);
+  EXPECT_EQ(all.array()->size(), all_settings().size());
   EXPECT_TRUE(all.array()->front().find("default")->is_null());
   EXPECT_TRUE(all.array()->front().is_true("required"));
 }

@@ -6,33 +6,60 @@
 #include <array>
 #include <cstdlib>
 
+#include "base/random.h"
 #include "base/text.h"
+#include "codec/dns/table_resolver.h"
 #include "daemon/ctl/control_client.h"
 #include "platform/net/connect.h"
+#include "service/spool/placer.h"
 #include "service/store/model_mail_store.h"
 
 namespace mail::ctl {
 namespace {
 
+// Carries nothing and tells nobody.
+struct Nobody final : Courier, NoticePolicy {
+  void send(Job) override {}
+  std::optional<record::Notice> decide(record::Notice, const Recipient&,
+                                       const MailOptions&) override {
+    return std::nullopt;
+  }
+  void due(const std::vector<MessageId>&) override {}
+};
+
+std::filesystem::path make_folder() {
+  std::string pattern = (std::filesystem::temp_directory_path() / "mail-ctl-XXXXXX").native();
+  return ::mkdtemp(pattern.data());
+}
+
+std::filesystem::path long_path(const std::filesystem::path& top) {
+  // Longer than sun_path, as a state folder may be.
+  std::filesystem::path folder = top / std::string(60, 'a') / std::string(60, 'b');
+  std::filesystem::create_directories(folder);
+  return folder;
+}
+
 class ControlServerTest : public testing::Test {
  protected:
   ControlServerTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "mail-ctl-XXXXXX").native();
-    // Longer than sun_path, as a state folder may be.
-    top_ = ::mkdtemp(pattern.data());
-    folder_ = top_ / std::string(60, 'a') / std::string(60, 'b');
-    std::filesystem::create_directories(folder_);
-    control_ = ControlStore::open(folder_ / "control.db").value();
+    queue_.start(nobody_);
     start();
   }
   ~ControlServerTest() override {
     server_.reset();
+    queue_.stop(Milliseconds{0});
     control_.reset();
     std::filesystem::remove_all(top_);
   }
 
   void start() {
-    Admin admin{*control_, store_, pool_, clock_, [this] { return status_; }};
+    Admin admin{*control_,
+                store_,
+                pool_,
+                clock_,
+                [this] { return status_; },
+                &queue_,
+                [this] { return Outgoing{settings_, world_, dns_}; }};
     auto server = ControlServer::start(folder_ / kSocketName, std::move(admin));
     ASSERT_TRUE(server) << describe(server.error());
     server_ = std::move(*server);
@@ -81,7 +108,7 @@ class ControlServerTest : public testing::Test {
     received.message = draft.id;
     received.kind = record::EventKind::received;
     received.at = draft.received_at;
-    received.recipients = draft.recipients;
+    received.recipients = {"jerry@yahoo.test"};
     draft.events = {received};
     id_ = draft.id.to_string();
     LoopExecutor loop;
@@ -118,12 +145,41 @@ class ControlServerTest : public testing::Test {
     co_return found;
   }
 
-  std::filesystem::path top_;
-  std::filesystem::path folder_;
+  // A message that is held for bob@away.test.
+  void hold_one() {
+    Draft draft;
+    draft.id = store_.next_id();
+    draft.received_at = clock_.wall_now();
+    draft.reverse_path = "tom@gmail.test";
+    draft.recipients = {"bob@away.test"};
+    draft.content = "From: tom@gmail.test\r\n\r\nbody\r\n";
+    draft.size = draft.content.size();
+    draft.header_size = 24;
+    draft.deliveries = {Delivery{Held{"odd"}, {"bob@away.test"}, "tom@gmail.test", ""}};
+    record::Event received;
+    received.message = draft.id;
+    received.at = draft.received_at;
+    received.recipients = {"bob@away.test"};
+    draft.events = {received};
+    id_ = draft.id.to_string();
+    LoopExecutor loop;
+    ASSERT_TRUE(block_on(loop, store_.commit(std::span(&draft, 1))));
+  }
+
+  const std::filesystem::path top_ = make_folder();
+  const std::filesystem::path folder_ = long_path(top_);
   SystemClock clock_;
   ModelMailStore store_{clock_};
   WorkerPool pool_{1, 16};
-  std::unique_ptr<ControlStore> control_;
+  std::unique_ptr<ControlStore> control_ = ControlStore::open(folder_ / "control.db").value();
+  dns::TableResolver dns_;
+  std::shared_ptr<const mx::MxWorld> world_ = std::make_shared<const mx::MxWorld>();
+  std::shared_ptr<const Settings> settings_ = std::make_shared<const Settings>();
+  SystemRandom random_;
+  SpoolPlacer placer_{*control_, settings_->routes};
+  Nobody nobody_;
+  Queue queue_{QueueParts{store_, dns_, placer_, nobody_, random_, clock_},
+               QueueWorld{{}, settings_->routes, world_}};
   ServerStatus status_;
   std::string id_;
   std::unique_ptr<ControlServer> server_;
@@ -152,9 +208,10 @@ TEST_F(ControlServerTest, DomainsAccountsAndAliasesComeAndGo) {
             "[\n{\"name\":\"yahoo.test\",\"owner\":\"jerry@yahoo.test\",\"accounts\":1}\n]\n");
   EXPECT_EQ(run("account", "list", {}, true).out,
             "[\n{\"address\":\"jerry@yahoo.test\",\"disabled\":false,\"quota\":1048576,\"bytes\":0,"
-            "\"send_as\":[]}\n]\n");
+            "\"scram\":true,\"cram_md5\":false,\"app_passwords\":0,\"send_as\":[]}\n]\n");
   EXPECT_EQ(run("alias", "list", {}, true).out,
-            "[\n{\"address\":\"info@yahoo.test\",\"members\":[\"jerry@yahoo.test\"]}\n]\n");
+            "[\n{\"address\":\"info@yahoo.test\",\"members\":[\"jerry@yahoo.test\"],"
+            "\"list\":false,\"owner\":null}\n]\n");
   EXPECT_EQ(run("account", "disable", {{"ADDRESS", {"jerry@yahoo.test"}}}).exit, Exit::ok);
   EXPECT_TRUE(control_->snapshot()->account("jerry@yahoo.test")->disabled);
   EXPECT_EQ(run("account", "enable", {{"ADDRESS", {"jerry@yahoo.test"}}}).exit, Exit::ok);
@@ -260,6 +317,60 @@ TEST_F(ControlServerTest, StatusHasTheSums) {
   const std::string text = run("status", "").out;
   EXPECT_NE(text.find("accepted 5 = delivered 5 + bounced 0"), std::string::npos) << text;
   EXPECT_NE(text.find("127.0.0.1:25  mx    starttls"), std::string::npos) << text;
+}
+
+TEST_F(ControlServerTest, WhatWaitsIsListedAndSteered) {
+  EXPECT_EQ(run("queue", "list").out, "Nothing waits.\n");
+  hold_one();
+  const Result<json::Value> rows = json::parse(run("queue", "list", {}, true).out);
+  ASSERT_TRUE(rows);
+  ASSERT_EQ(rows->array()->size(), 1U);
+  const json::Value& row = rows->array()->front();
+  EXPECT_EQ(row.text_or("id", ""), id_);
+  EXPECT_EQ(row.text_or("sender", ""), "tom@gmail.test");
+  EXPECT_EQ(row.text_or("state", ""), "held");
+  EXPECT_EQ(row.text_or("reason", ""), "odd");
+  EXPECT_TRUE(row.find("next_try")->is_null());
+  const std::string shown = run("queue", "show", {{"ID", {id_}}}).out;
+  EXPECT_NE(shown.find("To        bob@away.test\n"), std::string::npos) << shown;
+  EXPECT_NE(run("message", "show", {{"ID", {id_}}}).out.find("odd"), std::string::npos);
+  const Done bounced = run("queue", "bounce", {{"--domain", {"Away.test"}}});
+  EXPECT_EQ(bounced.exit, Exit::ok) << bounced.error;
+  EXPECT_EQ(bounced.out, "1 delivery given back to the sender.\n");
+  EXPECT_EQ(store_.counters().bounced, 1);
+}
+
+TEST_F(ControlServerTest, NothingIsSteeredByAccident) {
+  hold_one();
+  for (const char* verb : {"retry", "hold", "release", "bounce"}) {
+    const Done done = run("queue", verb);
+    EXPECT_EQ(done.exit, Exit::usage) << verb;
+    EXPECT_NE(done.error.find("--all"), std::string::npos) << done.error;
+  }
+  EXPECT_EQ(run("queue", "release", {{"ID", {"nonsense"}}}).exit, Exit::bad_data);
+  EXPECT_EQ(run("queue", "bounce", {{"--sender", {"jerry@yahoo.test"}}}).exit, Exit::no_input);
+  EXPECT_EQ(store_.counters().held, 1);
+}
+
+TEST_F(ControlServerTest, ExplainShowsHostsInTheirOrderAndWhatWouldHappen) {
+  dns_.mx("away.test", 20, "mx2.away.test").mx("away.test", 10, "mx1.away.test");
+  dns_.a("mx1.away.test", "203.0.113.1").a("mx2.away.test", "203.0.113.2");
+  const std::vector<std::pair<std::string, std::vector<std::string>>> to_bob = {
+      {"FROM", {"tom@gmail.test"}}, {"TO", {"bob@away.test"}}};
+  const Result<json::Value> answer = json::parse(run("explain", "", to_bob, true).out);
+  ASSERT_TRUE(answer);
+  const json::Value& way = answer->find("ways")->array()->front();
+  EXPECT_EQ(way.text_or("route", ""), "mx");
+  const json::Array& hosts = *way.find("hosts")->array();
+  ASSERT_EQ(hosts.size(), 2U);
+  EXPECT_EQ(hosts[0].text_or("name", ""), "mx1.away.test");
+  EXPECT_EQ(*hosts[1].find("preference")->integer(), 20);
+  const std::string text = run("explain", "", to_bob).out;
+  EXPECT_NE(text.find("It would be sent to mx1.away.test"), std::string::npos) << text;
+  EXPECT_NE(text.find("not secured by DNSSEC"), std::string::npos) << text;
+  dns_.mx("null.test", 0, ".");
+  const std::string refused = run("explain", "", {{"FROM", {"<>"}}, {"TO", {"bob@null.test"}}}).out;
+  EXPECT_NE(refused.find("It would come back with 5.1.10"), std::string::npos) << refused;
 }
 
 TEST_F(ControlServerTest, BadInputEndsItsConnectionAndNothingElse) {

@@ -5,12 +5,13 @@
 #include "base/text.h"
 #include "daemon/ctl/admin.h"
 #include "daemon/ctl/text_table.h"
+#include "platform/idn/idn.h"
 
 namespace mail::ctl {
 namespace {
 
 Result<Domain> parse_domain(std::string_view text) {
-  Result<Domain> domain = Domain::parse(text);
+  Result<Domain> domain = Domain::parse(text, &idn::kFunctions);
   if (!domain || domain->empty() || domain->is_literal()) {
     return fail(Errc::bad_syntax,
                 concat('`', printable(text), "` is no domain name; write it like yahoo.test"));

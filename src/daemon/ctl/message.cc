@@ -13,15 +13,6 @@ namespace {
 
 constexpr std::size_t kPage = 1000;
 
-std::expected<MessageId, Refusal> parse_id(std::string_view text) {
-  const Result<MessageId> id = MessageId::parse(text);
-  if (id) return *id;
-  return refuse(Exit::bad_data,
-                concat('`', printable(text),
-                       "` is no message id: those have 16 characters, as in the reply `250 2.0.0 "
-                       "<id>` and in the Received field."));
-}
-
 // What is not found here is a message, not a user.
 Refusal missing(const Error& error) {
   Refusal refusal(error);
@@ -30,7 +21,7 @@ Refusal missing(const Error& error) {
 }
 
 Task<std::expected<Timeline, Refusal>> find_timeline(Admin& admin, const Request& request) {
-  MAIL_CO_TRY(const MessageId id, parse_id(request.text("ID")));
+  MAIL_CO_TRY(const MessageId id, parse_message_id(request.text("ID")));
   History history(admin.store);
   Result<Timeline> timeline = co_await history.timeline(id);
   if (!timeline) co_return std::unexpected(missing(timeline.error()));
@@ -49,6 +40,12 @@ json::Object to_json(const record::Event& event) {
   return {{"message", event.message.to_string()},    {"kind", record::to_string(event.kind)},
           {"at", message::iso_date(event.at)},       {"recipient", event.recipient},
           {"recipients", to_json(event.recipients)}, {"facts", std::move(facts)}};
+}
+
+std::vector<std::string> addresses(const std::vector<Recipient>& recipients) {
+  std::vector<std::string> out;
+  for (const Recipient& recipient : recipients) out.push_back(recipient.address);
+  return out;
 }
 
 std::string joined(const std::vector<std::string>& texts) {
@@ -88,16 +85,37 @@ std::string to_text(const Timeline& message) {
   return out;
 }
 
-json::Value summary(const Timeline& message) {
+// Why a recipient still waits; nothing: it does not.
+const QueueRow* row_of(const std::vector<QueueRow>& waiting, const std::string& recipient) {
+  for (const QueueRow& row : waiting) {
+    if (std::ranges::find(row.recipients, recipient) != row.recipients.end()) return &row;
+  }
+  return nullptr;
+}
+
+std::string when(const QueueRow* row) {
+  if (row == nullptr) return "-";
+  if (row->state == QueueRow::State::sending) return "now";
+  return row->next_try ? human_time(*row->next_try) : "-";
+}
+
+json::Value summary(const Timeline& message, const std::vector<QueueRow>& waiting) {
   json::Array recipients;
   for (const RecipientState& row : message.recipients) {
-    recipients.push_back(json::Object{{"address", row.recipient}, {"state", word(row.state)}});
+    json::Object recipient{{"address", row.recipient}, {"state", word(row.state)}};
+    if (const QueueRow* waits = row_of(waiting, row.recipient)) {
+      recipient.push_back({"next_try", waits->next_try
+                                           ? json::Value(message::iso_date(*waits->next_try))
+                                           : json::Value()});
+      recipient.push_back({"reason", waits->reason});
+    }
+    recipients.push_back(std::move(recipient));
   }
   json::Object object{{"id", message.id.to_string()}};
   if (message.envelope) {
     object.push_back({"received", message::iso_date(message.envelope->received_at)});
     object.push_back({"from", message.envelope->reverse_path});
-    object.push_back({"to", to_json(message.envelope->recipients)});
+    object.push_back({"to", to_json(addresses(message.envelope->recipients))});
     object.push_back({"size", message.envelope->size});
   }
   object.push_back({"recipients", std::move(recipients)});
@@ -108,18 +126,23 @@ json::Value summary(const Timeline& message) {
 
 Task<Answer> message_show(Admin& admin, const Request& request, Output& output) {
   MAIL_CO_TRY(const Timeline message, co_await find_timeline(admin, request));
-  if (request.json) co_return co_await print_json(output, summary(message));
+  QueueFilter filter;
+  filter.ids.push_back(message.id);
+  MAIL_CO_TRY(const std::vector<QueueRow> waiting, co_await admin.queue->list(std::move(filter)));
+  if (request.json) co_return co_await print_json(output, summary(message, waiting));
   std::string out = concat("Message   ", message.id.to_string(), '\n');
   if (message.envelope) {
     const record::Envelope& envelope = *message.envelope;
     append(out, "Received  ", human_time(envelope.received_at), "\nFrom      ",
            envelope.reverse_path.empty() ? std::string("<>") : printable(envelope.reverse_path),
-           "\nTo        ", printable(joined(envelope.recipients)), "\nSize      ",
+           "\nTo        ", printable(joined(addresses(envelope.recipients))), "\nSize      ",
            human_size(envelope.size), '\n');
   }
-  TextTable table({"RECIPIENT", "STATE"});
+  TextTable table({"RECIPIENT", "STATE", "NEXT TRY", "REASON"});
   for (const RecipientState& row : message.recipients) {
-    table.add({row.recipient, std::string(word(row.state))});
+    const QueueRow* waits = row_of(waiting, row.recipient);
+    table.add({row.recipient, std::string(word(row.state)), when(waits),
+               waits == nullptr || waits->reason.empty() ? "-" : waits->reason});
   }
   co_return co_await print(output, concat(out, '\n', table.to_string()));
 }
@@ -135,7 +158,7 @@ Task<Answer> message_trace(Admin& admin, const Request& request, Output& output)
 }
 
 Task<Answer> message_raw(Admin& admin, const Request& request, Output& output) {
-  MAIL_CO_TRY(const MessageId id, parse_id(request.text("ID")));
+  MAIL_CO_TRY(const MessageId id, parse_message_id(request.text("ID")));
   History history(admin.store);
   Result<std::string> bytes = co_await history.raw(id);
   if (!bytes) co_return std::unexpected(missing(bytes.error()));

@@ -9,11 +9,14 @@
 #include "base/ids.h"
 #include "base/text.h"
 #include "codec/address/address.h"
+#include "codec/address/utf8.h"
 #include "codec/sasl/sasl.h"
 #include "codec/smtp/client_session.h"
+#include "codec/smtp/command.h"
 #include "platform/net/connect.h"
 #include "platform/net/io_thread.h"
 #include "platform/tls/context.h"
+#include "service/auth/client_mechanisms.h"
 
 namespace mail::ctl {
 namespace {
@@ -42,7 +45,7 @@ std::shared_ptr<smtp::ClientSettings> settings_of(const SendRequest& request) {
   out->tls = request.tls == SendTls::none       ? smtp::HopTls::none
              : request.tls == SendTls::starttls ? smtp::HopTls::require
                                                 : smtp::HopTls::implicit;
-  if (!request.login.empty()) out->login = {request.login, request.password};
+  out->login = !request.login.empty();
   out->login_in_clear = request.tls == SendTls::none;  // asked for by name
   const Milliseconds time = request.timeout;
   out->timeouts = {time, time, time, time, time, time, std::min(time, out->timeouts.quit)};
@@ -62,10 +65,14 @@ std::uint64_t size_on_the_wire(std::string_view message) {
 }
 
 smtp::OutgoingMail mail_of(const SendRequest& request) {
-  const bool eight_bit = std::ranges::any_of(
-      request.message, [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
-  return {request.from, request.recipients, size_on_the_wire(request.message),
-          eight_bit ? smtp::BodyType::eight_bit_mime : smtp::BodyType::seven_bit};
+  smtp::OutgoingMail mail;
+  mail.reverse_path = request.from;
+  mail.recipients.assign(request.recipients.begin(), request.recipients.end());
+  mail.size = size_on_the_wire(request.message);
+  if (!is_ascii(request.message)) mail.options.body = BodyType::eight_bit_mime;
+  mail.options.smtputf8 =
+      !is_ascii(request.from) || !std::ranges::all_of(request.recipients, is_ascii);
+  return mail;
 }
 
 // The driver of one client session, which may deliver one message.
@@ -82,9 +89,6 @@ class Submission {
         transcript_(transcript),
         settings_(settings_of(request)),
         session_(settings_, now()) {}
-  ~Submission() {
-    if (std::optional<smtp::HopLogin>& login = settings_->login) sasl::wipe(login->password);
-  }
   Submission(const Submission&) = delete;
   Submission& operator=(const Submission&) = delete;
 
@@ -95,6 +99,7 @@ class Submission {
   Task<void> perform(client::Action action);
   Task<void> write(client::Send send);
   Task<void> secure();
+  void log_in(const std::vector<std::string>& mechanisms);
   Task<void> listen();
   void hear(std::string_view bytes);
   void show(const client::Send& send);
@@ -136,6 +141,8 @@ Task<void> Submission::perform(client::Action action) {
     co_await write(std::move(*send));
   } else if (std::holds_alternative<client::StartTls>(action)) {
     co_await secure();
+  } else if (auto* ask = std::get_if<client::AskLogin>(&action)) {
+    log_in(ask->mechanisms);
   } else if (std::holds_alternative<client::Ready>(action)) {
     if (delivered_) {
       session_.quit(now());
@@ -176,12 +183,20 @@ Task<void> Submission::secure() {
   if (secured) {
     transcript_.push_back(
         concat("   (", stream_.cipher()->version(), ", ", stream_.cipher()->cipher(), ')'));
-    session_.tls_established(now());
+    session_.tls_established(request_.verify, now());
   } else if (secured.error().code == Errc::tls_failed) {
     session_.tls_failed(secured.error().detail);
   } else {
     end(secured.error().code);
   }
+}
+
+void Submission::log_in(const std::vector<std::string>& mechanisms) {
+  const std::vector<std::string_view> offered(mechanisms.begin(), mechanisms.end());
+  auto mechanism = choose_client_mechanism({request_.login, request_.password, false}, offered,
+                                           session_.encrypted());
+  if (mechanism) return session_.login(std::move(*mechanism), "", now());
+  session_.login(nullptr, mechanism.error().detail, now());
 }
 
 Task<void> Submission::listen() {
@@ -211,6 +226,11 @@ void Submission::hear(std::string_view bytes) {
 void Submission::show(const client::Send& send) {
   if (std::exchange(content_due_, false)) {
     content_size_ = send.bytes.size();
+    if (send.bytes.starts_with("BDAT ")) {
+      const std::size_t end = send.bytes.find("\r\n");
+      transcript_.push_back(concat("C: ", send.bytes.substr(0, end)));
+      content_size_ -= end + 2;
+    }
     transcript_.push_back(concat("C: (message of ", content_size_, " octets)"));
     return;
   }
@@ -218,7 +238,9 @@ void Submission::show(const client::Send& send) {
     const std::string_view line = rest.substr(0, rest.find("\r\n"));
     rest.remove_prefix(line.size() + 2);
     std::string shown(line);
-    if (send.secret) shown = line.starts_with("AUTH PLAIN ") ? "AUTH PLAIN ..." : "(secret)";
+    if (send.secret) {
+      shown = line.starts_with("AUTH ") ? concat("AUTH ", split(line, ' ')[1], " ...") : "(secret)";
+    }
     if (session_.stage() == Stage::login) login_shown_ = shown;
     transcript_.push_back(concat("C: ", shown));
   }

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "daemon/assembly/outbound.h"
 #include "daemon/assembly/server.h"
 #include "daemon/ctl/control_server.h"
 #include "platform/log/json_sink.h"
@@ -119,6 +120,12 @@ void reload(Server& server, const std::string& config) {
   log::info("serve.reloaded", {{"config", config}});
 }
 
+Outgoing outgoing_of(Server& server) {
+  std::shared_ptr<const Settings> settings = server.settings();
+  std::shared_ptr<const mx::MxWorld> world = mx_world(*settings);
+  return {std::move(settings), std::move(world), server.resolver()};
+}
+
 Answer serve_until_stopped(const std::string& config, std::shared_ptr<const Settings> settings,
                            const sigset_t& signals, const Clock& clock, log::JsonSink& sink) {
   auto server = Server::open(settings, clock, sink);
@@ -130,7 +137,8 @@ Answer serve_until_stopped(const std::string& config, std::shared_ptr<const Sett
   const std::filesystem::path socket = std::filesystem::path(settings->state) / kSocketName;
   auto control =
       ControlServer::start(socket, Admin{running.control(), running.store(), admin_pool, clock,
-                                         [&running] { return running.status(); }});
+                                         [&running] { return running.status(); }, &running.queue(),
+                                         [&running] { return outgoing_of(running); }});
   if (!control) return std::unexpected(Refusal(control.error()));
 
   const Result<void> listening = running.listen();

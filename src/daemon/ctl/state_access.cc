@@ -27,7 +27,7 @@ Answer run_on_state(const Settings& settings, const Request& request, const Sink
   }
   MAIL_TRY(const std::unique_ptr<State> state, State::open(settings.state, clock));
   WorkerPool pool(1, 64);
-  Admin admin{*state->control, *state->store, pool, clock, {}};
+  Admin admin{*state->control, *state->store, pool, clock, {}, nullptr, {}};
   SinkOutput output(out);
   LoopExecutor loop;
   const Handler handler = find_handler(request.noun, request.verb);

@@ -1,62 +1,16 @@
 // What rows cannot say of their values: whether they make sense together, and outside.
-#include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 
 #include "base/text.h"
 #include "codec/address/address.h"
 #include "daemon/settings/draft.h"
+#include "daemon/settings/endpoint.h"
+#include "daemon/settings/files.h"
 
 namespace mail {
 namespace {
-
-// "0.0.0.0:25", "[::]:25".
-struct Endpoint {
-  IpAddress address;
-  std::uint16_t port = 0;
-
-  std::string text() const {
-    const std::string host = address.to_string();
-    return address.is_v4() ? concat(host, ":", port) : concat("[", host, "]:", port);
-  }
-  bool is_any() const {
-    const std::size_t from = address.is_v4() ? 12 : 0;
-    return std::all_of(address.bytes.begin() + from, address.bytes.end(),
-                       [](std::uint8_t octet) { return octet == 0; });
-  }
-};
-
-std::optional<Endpoint> parse_endpoint(std::string_view text) {
-  const std::size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos) return std::nullopt;
-  std::string_view host = text.substr(0, colon);
-  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
-  if (bracketed) host = host.substr(1, host.size() - 2);
-  if (bracketed != host.contains(':')) return std::nullopt;
-  const auto address = IpAddress::parse(host);
-  const auto port = parse_number(text.substr(colon + 1));
-  if (!address || !port || *port > 65'535) return std::nullopt;
-  return Endpoint{*address, static_cast<std::uint16_t>(*port)};
-}
-
-// For what others write: "25", ":25", "*:25", "localhost:25", "::1:25".
-std::string nearest_endpoint(std::string_view text) {
-  if (parse_number(text)) return nearest_endpoint(concat(":", text));
-  const std::size_t colon = text.rfind(':');
-  const std::string_view host = colon == std::string_view::npos ? text : text.substr(0, colon);
-  const std::string_view port = colon == std::string_view::npos ? "25" : text.substr(colon + 1);
-  const bool any = host.empty() || host == "*";
-  const std::string meant = any                   ? concat("0.0.0.0:", port)
-                            : host == "localhost" ? concat("127.0.0.1:", port)
-                            : IpAddress::parse(text) && !text.contains(':')
-                                ? concat(text, ":25")
-                                : concat("[", host, "]:", port);
-  return parse_endpoint(meant) ? toml::quoted(meant) : std::string();
-}
 
 // RFC 5321 §2.3.5: a host is named by its fully qualified domain name.
 Refusal check_hostname(const std::string& name) {
@@ -132,6 +86,23 @@ void check_login(const ListenerDraft& listener, const std::optional<Endpoint>& e
   }
 }
 
+// Extensions that need another one.
+void check_extensions(const ListenerDraft& listener, Findings& findings) {
+  const smtp::SmtpListener& values = listener.values;
+  const auto needs = [&](std::string_view key, bool on, std::string_view needed, bool there,
+                         std::string_view why) {
+    if (!listener.fine(key) || !listener.fine(needed) || !on || there) return;
+    findings.add(listener.place(needed), listener_key(needed),
+                 {concat("is off, but ", key, " is on", listener.written(key) ? "" : " by default",
+                         ": ", why),
+                  "", concat("set ", key, " = false too, or leave ", needed, " on")});
+  };
+  needs("binarymime", values.binarymime, "chunking", values.chunking,
+        "messages that are not text come by BDAT only");  // RFC 3030 §3
+  needs("smtputf8", values.smtputf8, "eight_bit_mime", values.eight_bit_mime,
+        "headers in UTF-8 are 8-bit");  // RFC 6531 §3.1
+}
+
 void check_listener(ListenerDraft& listener, const std::optional<Endpoint>& endpoint,
                     const ConfigDraft& draft, Findings& findings) {
   const smtp::SmtpListener& values = listener.values;
@@ -149,14 +120,7 @@ void check_listener(ListenerDraft& listener, const std::optional<Endpoint>& endp
                          ", but there is no [tls]"),
                   "", "add [tls] with certificate and key, or set tls = \"none\""});
   }
-  if (listener.fine("chunking") && listener.fine("binarymime") && values.binarymime &&
-      !values.chunking) {  // RFC 3030 §3
-    findings.add(
-        listener.place("chunking"), listener_key("chunking"),
-        {concat("is off, but binarymime is on", listener.written("binarymime") ? "" : " by default",
-                ": messages that are not text come by BDAT only"),
-         "", "set binarymime = false too, or leave chunking on"});
-  }
+  check_extensions(listener, findings);
   if (listener.fine("idle_timeout") && listener.fine("stressed_timeout") &&
       values.stressed_timeout > values.idle_timeout) {
     const bool written = listener.written("stressed_timeout");
@@ -210,6 +174,18 @@ bool is_open_relay(const IpNetwork& network) {
   return network.contains(kAnyV4) || (network.prefix < 16 && !in_private_v6(network));
 }
 
+// Whoever may send PROXY headers may be anybody.
+void check_balancers(const ListenerDraft& listener, Findings& findings) {
+  if (!listener.fine("proxy_from")) return;
+  for (const IpNetwork& network : listener.values.proxy_from) {
+    if (!is_open_relay(network)) continue;
+    const std::string text = file_text(write_value(std::vector<IpNetwork>{network}));
+    findings.add(listener.place("proxy_from"), listener_key("proxy_from"),
+                 {concat(text, " would let strangers say that they are others"), "",
+                  "name the load balancers only, like [\"10.0.0.7\"]"});
+  }
+}
+
 void check_relay(const ConfigDraft& draft, Findings& findings) {
   if (!draft.relay.fine("networks")) return;
   for (const IpNetwork& network : draft.relay.values.networks) {
@@ -233,41 +209,39 @@ void check_limits(const ConfigDraft& draft, Findings& findings) {
                 "", "make connections_per_client the smaller one"});
 }
 
-// A path to be read at start. Nothing: it is a file, with this mode.
-Refusal check_file(const std::string& path, mode_t& mode) {
-  if (!path.starts_with('/')) {
-    return Complaint{concat(toml::quoted(path), " is not an absolute path"), "",
-                     "begin it with \"/\": the service is started in any folder"};
+void check_outbound(const ConfigDraft& draft, Findings& findings) {
+  const SectionDraft<OutboundSettings>& outbound = draft.outbound;
+  if (outbound.fine("ca_file") && !outbound.values.ca_file.empty()) {
+    mode_t mode = 0;
+    if (Refusal refusal = check_file(outbound.values.ca_file, "in PEM form", mode)) {
+      findings.add(outbound.place("ca_file"), "outbound.ca_file", std::move(*refusal));
+    }
   }
-  struct stat status{};
-  if (::stat(path.c_str(), &status) != 0) {
-    const bool missing = errno == ENOENT || errno == ENOTDIR;
-    return Complaint{concat(toml::quoted(path), missing ? " does not exist" : " cannot be read: ",
-                            missing ? "" : std::strerror(errno)),
-                     "",
-                     missing ? "create the file or correct the path"
-                             : "let the user the service runs as reach it"};
-  }
-  if (!S_ISREG(status.st_mode)) {
-    return Complaint{concat(toml::quoted(path), " is not a file"), "", "name a file in PEM form"};
-  }
-  mode = status.st_mode;
-  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0) {
-    return Complaint{concat(toml::quoted(path), " cannot be read: ", std::strerror(errno)), "",
-                     "let the user the service runs as read it"};
-  }
-  ::close(file);
-  return std::nullopt;
+  if (!outbound.fine("retry_min") || !outbound.fine("retry_max")) return;
+  if (outbound.values.retry_min <= outbound.values.retry_max) return;
+  const std::string_view key = outbound.written("retry_min") ? "retry_min" : "retry_max";
+  findings.add(
+      outbound.place(key), concat("outbound.", key),
+      {concat("makes retry_min (", file_text(write_value(outbound.values.retry_min)),
+              ") longer than retry_max (", file_text(write_value(outbound.values.retry_max)), ")"),
+       "", "make retry_min the shorter one"});
 }
 
-// 0640 for a mode, as ls and chmod speak of it.
-std::string octal(mode_t mode) {
-  std::string out = "0";
-  for (int shift = 6; shift >= 0; shift -= 3) {
-    out.push_back(static_cast<char>('0' + ((mode >> shift) & 7)));
-  }
-  return out;
+void check_dns(const ConfigDraft& draft, Findings& findings) {
+  const auto check = [&](std::string_view name, const std::string& path) {
+    if (path.empty() || !draft.dns.fine(name)) return;
+    mode_t mode = 0;
+    if (Refusal refusal = check_file(path, "of DNS records", mode)) {
+      findings.add(draft.dns.place(name), concat("dns.", name), std::move(*refusal));
+    }
+  };
+  check("root_hints", draft.dns.values.root_hints);
+  check("trust_anchor", draft.dns.values.trust_anchor);
+  const NameServers& servers = draft.dns.values.servers;
+  if (draft.dns.values.root_hints.empty() || !draft.dns.fine("servers")) return;
+  if (!servers.system && servers.addresses.empty()) return;
+  findings.add(draft.dns.place("root_hints"), "dns.root_hints",
+               {"has no effect: servers names whom to ask", "", "remove one of the two"});
 }
 
 }  // namespace
@@ -277,12 +251,9 @@ void check_tls_files(const SectionDraft<TlsFiles>& tls, bool needed, Findings& f
   const auto check = [&](std::string_view name, const std::string& path) {
     if (!tls.fine(name)) return;
     mode_t mode = 0;
-    Refusal refusal = check_file(path, mode);
-    // security.md 58, by the mode and not by trying: root may read everything.
-    if (!refusal && name == "key" && (mode & (S_IRWXG | S_IRWXO)) != 0) {
-      refusal = Complaint{
-          concat(toml::quoted(path), " is open to group or others (mode ", octal(mode), ")"), "",
-          concat("chmod 600 ", path)};
+    Refusal refusal = check_file(path, "in PEM form", mode);
+    if (!refusal && name == "key") {
+      refusal = check_secrecy(path, mode);
     } else if (!needed && mode == 0 && path.starts_with('/')) {
       return;  // [tls] may stand where no listener uses it, without its files
     }
@@ -295,8 +266,11 @@ void check_tls_files(const SectionDraft<TlsFiles>& tls, bool needed, Findings& f
 void check_all(ConfigDraft& draft, Findings& findings) {
   check_global(draft, findings);
   check_listeners(draft, findings);
+  for (const ListenerDraft& listener : draft.listeners) check_balancers(listener, findings);
   check_relay(draft, findings);
   check_limits(draft, findings);
+  check_outbound(draft, findings);
+  check_dns(draft, findings);
   const bool tls_needed = std::ranges::any_of(draft.listeners, [](const ListenerDraft& listener) {
     return listener.fine("tls") && listener.values.tls != smtp::TlsMode::none;
   });

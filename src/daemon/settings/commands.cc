@@ -43,18 +43,18 @@ std::string explain_one(const SettingInfo& info) {
   return out;
 }
 
-std::string explain_routes() {
-  return concat("routes.\"DOMAIN\"\n  ", kRoutesHelp,
-                "\n  value:   \"hold\" or \"discard\"\n  default: no routes\n"
-                "  change:  takes effect at a reload (SIGHUP)\n");
-}
-
 std::string explain_all() {
   std::string out;
   for (const SettingInfo& info : all_settings()) {
     append(out, info.key, " = ", info.fallback.empty() ? "(required)" : info.fallback, '\n');
   }
-  return out.append("routes.\"DOMAIN\" = (none)\n");
+  return out;
+}
+
+// "routes" and "routes.example.test" are about the rows of routes.DOMAIN.
+bool in_section(const SettingInfo& info, std::string_view key) {
+  if (info.section == kRouteSection.name) return key == "routes" || key.starts_with("routes.");
+  return !info.section.empty() && info.section == key;
 }
 
 bool is_later(std::string_view key) {
@@ -65,7 +65,7 @@ bool is_later(std::string_view key) {
 
 CommandText explain_unknown(std::string_view key, const std::vector<SettingInfo>& infos) {
   if (is_later(key)) return {kExitUsage, concat(key, ": is not known in this version\n")};
-  std::vector<std::string_view> known{"routes"};
+  std::vector<std::string_view> known{"routes"};  // routes.DOMAIN is how its rows are named
   for (const SettingInfo& info : infos) {
     known.push_back(info.key);
     if (!info.section.empty()) known.push_back(info.section);
@@ -109,29 +109,38 @@ toml::Table default_section(const Section<T>& section) {
   return table;
 }
 
-toml::Table routes_tree(const Settings& settings) {
-  toml::Table table;
-  for (const auto& [domain, route] : settings.route_rows) {
-    table.set(domain, write_value(std::string(route == Route::hold ? "hold" : "discard")));
-  }
-  return table;
+// Routes by sender, as against the route of a domain that is called "from".
+const toml::Table* routes_from(const toml::Entry& entry) {
+  const toml::Table* table = entry.key == "from" ? entry.value.table() : nullptr;
+  return table == nullptr || table->find("to") != nullptr ? nullptr : table;
 }
 
 void append_entries(std::string& out, const toml::Table& table) {
   for (const toml::Entry& entry : table.entries) {
+    if (routes_from(entry) != nullptr) continue;
     append(out, toml::key_text(entry.key), " = ");
     toml::append_value(out, entry.value);
     out.push_back('\n');
   }
 }
 
-// A tree of sections, at most one deep, as a file.
+void append_routes_from(std::string& out, const toml::Table& routes) {
+  for (const toml::Entry& entry : routes.entries) {
+    const toml::Table* from = routes_from(entry);
+    if (from == nullptr) continue;
+    out += "\n[routes.from]\n";
+    append_entries(out, *from);
+  }
+}
+
+// A tree of sections, at most one deep but for [routes.from], as a file.
 std::string file_of(const toml::Table& tree) {
   std::string out;
   for (const toml::Entry& entry : tree.entries) {
     if (const toml::Table* section = entry.value.table()) {
       append(out, "\n[", entry.key, "]\n");
       append_entries(out, *section);
+      if (entry.key == "routes") append_routes_from(out, *section);
     } else if (entry.key == kListenerSection.name) {
       for (const toml::Value& listener : *entry.value.array()) {
         append(out, "\n[[", entry.key, "]]\n");
@@ -152,11 +161,21 @@ std::vector<SettingInfo> all_settings() {
   std::vector<SettingInfo> infos;
   each_section([&](const auto& section) {
     for (const auto& row : section.rows) infos.push_back(info_of(section, row));
+    if (section.name != kRelaySection.name) return;
+    for (const auto& row : kRouteSettings) infos.push_back(info_of(kRouteSection, row));
   });
   return infos;
 }
 
-std::string_view routes_help() { return kRoutesHelp; }
+std::vector<SettingInfo> settings_about(std::string_view key) {
+  std::vector<SettingInfo> all = all_settings();
+  if (key.empty()) return all;
+  const bool exact = std::ranges::find(all, key, &SettingInfo::key) != all.end();
+  std::erase_if(all, [&](const SettingInfo& info) {
+    return info.key != key && (exact || (info.name != key && !in_section(info, key)));
+  });
+  return all;
+}
 
 CommandText config_check(const std::string& path) {
   const auto settings = load_settings(path);
@@ -167,24 +186,10 @@ CommandText config_check(const std::string& path) {
 
 CommandText config_explain(std::string_view key) {
   if (key.empty()) return {kExitOk, explain_all()};
-  if (key == "routes" || (key.starts_with("routes.") && !is_later(key))) {
-    return {kExitOk, explain_routes()};
-  }
-  const std::vector<SettingInfo> infos = all_settings();
-  const auto collect = [&](auto matches) {
-    std::string out;
-    for (const SettingInfo& info : infos) {
-      if (matches(info)) out += explain_one(info);
-    }
-    return out;
-  };
-  std::string text = collect([key](const SettingInfo& info) { return info.key == key; });
-  if (text.empty()) {
-    text = collect([key](const SettingInfo& info) {
-      return info.name == key || (!info.section.empty() && info.section == key);
-    });
-  }
-  if (text.empty()) return explain_unknown(key, infos);
+  const std::vector<SettingInfo> about = settings_about(key);
+  if (about.empty()) return explain_unknown(key, all_settings());
+  std::string text;
+  for (const SettingInfo& info : about) text += explain_one(info);
   return {kExitOk, std::move(text)};
 }
 
@@ -199,7 +204,7 @@ toml::Table config_tree(const Settings& settings) {
     if (section.part == nullptr) return;
     if (section.name == kTlsSection.name && !settings.tls.present()) return;
     tree.set(std::string(section.name), {section_tree(section, settings.*section.part), {}});
-    if (section.name == kRelaySection.name) tree.set("routes", {routes_tree(settings), {}});
+    if (section.name == kRelaySection.name) tree.set("routes", {settings.route_rows, {}});
   });
   return tree;
 }

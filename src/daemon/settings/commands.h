@@ -44,7 +44,8 @@ struct SettingInfo {
   std::string effective_only;  // "on a listener with role = ..."; empty: always
 };
 std::vector<SettingInfo> all_settings();
-std::string_view routes_help();  // of [routes], whose keys are data and no rows
+// Those a key ("listener.role", or "role" alone), a section or "" (all) asks about; may be empty.
+std::vector<SettingInfo> settings_about(std::string_view key);
 
 // docs/configuration.md; a test compares the file with it.
 std::string configuration_markdown();

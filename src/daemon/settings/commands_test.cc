@@ -42,6 +42,11 @@ networks = ["127.0.0.0/8", "2001:db8::/32"]
 [routes]
 "*" = "hold"
 "staging.example.org" = "discard"
+"example.test" = { to = "smtp://MX.example.test/", tls = "require" }
+[routes.from]
+"shop.example.org" = { to = "mx", source = "192.0.2.7" }
+[dns]
+servers = ["127.0.0.1"]
 [limits]
 message_rate = 12
 )");
@@ -62,7 +67,10 @@ TEST(ConfigDump, LoadsToTheSameSettings) {
   EXPECT_EQ(config_dump(*accepted(dump)), dump);
   for (const std::string_view line :
        {"from_check = false\n", "idle_timeout = \"90s\"\n", "bare_lf = \"normalize\"\n",
-        "max_message_size = \"65537B\"\n", "networks = [\"127.0.0.0/8\", \"2001:db8::/32\"]\n"}) {
+        "max_message_size = \"65537B\"\n", "networks = [\"127.0.0.0/8\", \"2001:db8::/32\"]\n",
+        "\"example.test\" = { to = \"smtp://mx.example.test:25\", tls = \"require\" }\n",
+        "\n[routes.from]\n\"shop.example.org\" = { to = \"mx\", source = \"192.0.2.7\" }\n",
+        "servers = [\"127.0.0.1:53\"]\n"}) {
     EXPECT_NE(dump.find(line), std::string::npos) << line << "in\n" << dump;
   }
 }
@@ -87,7 +95,7 @@ TEST(ConfigDump, DefaultsWithTheRequiredKeysAddedAreAConfiguration) {
   EXPECT_TRUE(
       text.starts_with("# Without a default, to be written where their section stands:\n"
                        "# hostname listener.address listener.role tls.certificate "
-                       "tls.key\n"));
+                       "tls.key routes.DOMAIN.to\n"));
   text =
       replaced(text, "[[listener]]\n", "[[listener]]\naddress = \"0.0.0.0:25\"\nrole = \"mx\"\n");
   text = replaced(text, "[tls]\n",
@@ -114,6 +122,7 @@ TEST(ConfigExplain, FindsAKeyByItsNameAloneAndASectionWhole) {
   EXPECT_NE(tls.find("tls.certificate\n"), std::string::npos);
   EXPECT_NE(tls.find("listener.tls\n"), std::string::npos);
   EXPECT_NE(config_explain("routes").text.find("\"discard\""), std::string::npos);
+  EXPECT_EQ(config_explain("routes.\"example.test\"").text, config_explain("routes").text);
 }
 
 TEST(ConfigExplain, HelpsWithATypingError) {
@@ -123,8 +132,7 @@ TEST(ConfigExplain, HelpsWithATypingError) {
             "listener.max_recipient: is not a known key\n"
             "  did you mean listener.max_recipients?\n"
             "  remedy: \"mailwright config explain\" without a key lists every key\n");
-  EXPECT_EQ(config_explain("outbound.retry_for").text,
-            "outbound.retry_for: is not known in this version\n");
+  EXPECT_EQ(config_explain("history.keep").text, "history.keep: is not known in this version\n");
 }
 
 TEST(ConfigExplain, WithoutAKeyListsAll) {

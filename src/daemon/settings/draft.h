@@ -3,6 +3,8 @@
 #pragma once
 
 #include <algorithm>
+#include <map>
+#include <memory>
 #include <set>
 
 #include "daemon/settings/settings.h"
@@ -23,6 +25,7 @@ class Findings {
   }
   Problems take() { return std::move(problems_); }
   bool empty() const { return problems_.empty(); }
+  std::size_t size() const { return problems_.size(); }
 
  private:
   std::string file_;
@@ -57,10 +60,14 @@ struct ConfigDraft {
   SectionDraft<RelaySettings> relay;
   SectionDraft<LimitSettings> limits;
   SectionDraft<LogSettings> log;
-  std::map<std::string, Route> routes;
+  SectionDraft<OutboundSettings> outbound;
+  SectionDraft<DnsSettings> dns;
+  std::map<std::string, std::shared_ptr<const Route>> by_recipient;
+  std::map<std::string, std::shared_ptr<const Route>> by_sender;
+  toml::Table route_rows;
 };
 
-// [routes], whose keys are domains.
+// [routes], whose keys are domains, and [routes.from] in it.
 void read_routes(const toml::Table& root, ConfigDraft& draft, Findings& findings);
 
 // What rows cannot say: whether the values make sense together and outside (files, addresses).

@@ -41,6 +41,22 @@ key = "/etc/mailwright/key.pem"
 ```
 )";
 
+constexpr std::string_view kTableHead =
+    "\n\n| key | value | default | a change takes effect at | meaning |\n|---|---|---|---|---|\n";
+
+constexpr std::string_view kRoutesExample = R"(
+```toml
+[routes]
+"archive.example.org" = "hold"
+"partner.example" = { to = "smtp://mx.partner.example", tls = "verify" }
+"lists.example.org" = "lmtp:/run/lists.sock"
+"*" = { to = "smtps://smarthost.example.net", login = "me", password_file = "/etc/mailwright/smarthost" }
+
+[routes.from]
+"shop.example.org" = { to = "mx", source = "192.0.2.7", helo = "shop.example.org" }
+```
+)";
+
 std::string cell(std::string_view text) {
   std::string out;
   for (const char c : text) {
@@ -75,17 +91,16 @@ std::string configuration_markdown() {
     } else {
       append(out, "\n## [", section.name, "]\n\n");
     }
-    append(out, section.help,
-           "\n\n| key | value | default | a change takes effect at | meaning |\n",
-           "|---|---|---|---|---|\n");
+    append(out, section.help, kTableHead);
     for (const SettingInfo& info : infos) {
       if (info.section == section.name) append_row(out, info);
     }
-    if (section.name == kRelaySection.name) {
-      append(
-          out, "\n## [routes]\n\n", kRoutesHelp,
-          "\n\n```toml\n[routes]\n\"archive.example.org\" = \"hold\"\n\"*\" = \"discard\"\n```\n");
+    if (section.name != kRelaySection.name) return;
+    append(out, "\n## [routes]\n\n", kRouteSection.help, kTableHead);
+    for (const SettingInfo& info : infos) {
+      if (info.section == kRouteSection.name) append_row(out, info);
     }
+    out += kRoutesExample;
   });
   return out;
 }

@@ -1,13 +1,13 @@
 // [routes]: domains for keys, next hops for values.
-#include <array>
-
 #include "base/text.h"
 #include "daemon/settings/draft.h"
+#include "daemon/settings/route_target.h"
+#include "daemon/settings/section_reader.h"
 
 namespace mail {
 namespace {
 
-constexpr std::string_view kAvailable = "\"hold\" or \"discard\"";
+using RouteMap = std::map<std::string, std::shared_ptr<const Route>>;
 
 // example.test = "hold" without quotes makes a table in a table: "example.test" again from it.
 std::string joined(const toml::Entry& entry) {
@@ -20,45 +20,91 @@ std::string joined(const toml::Entry& entry) {
   return name;
 }
 
-bool comes_later(std::string_view target) {
-  constexpr auto kSchemes = std::to_array<std::string_view>({"smtp:", "smtps:", "lmtp:"});
-  for (const std::string_view scheme : kSchemes) {
-    if (target.starts_with(scheme)) return true;
-  }
-  return target == "mx" || target == "local";
+// A table in a table, and nothing a route knows in it.
+bool lost_its_quotes(const toml::Table& table) {
+  return table.entries.size() == 1 && table.find("to") == nullptr &&
+         (table.entries[0].value.table() != nullptr ||
+          nearest(to_lower(table.entries[0].key), names_in(kRouteSection)).empty());
 }
 
-Complaint not_available() {
-  return {"routes of this kind are not available in this version", "",
-          concat("route to ", kAvailable, " until a version that has them runs")};
+// The row's values from a table; false where something in it was refused.
+bool read_table(const toml::Entry& entry, const std::string& key, RouteRow& row,
+                Findings& findings) {
+  const toml::Table& table = *entry.value.table();
+  if (lost_its_quotes(table)) {
+    findings.add(entry.where, key,
+                 {"is a table, not a route", concat(toml::quoted(joined(entry)), " = \"hold\""),
+                  "a domain stands in quotes"});
+    return false;
+  }
+  const Section<RouteRow> section{key, nullptr, kRouteSettings, {}};
+  SectionDraft<RouteRow> draft;
+  draft.table = &table;
+  draft.where = entry.where;
+  const std::size_t before = findings.size();
+  read_section(section, draft, findings);
+  row = std::move(draft.values);
+  return findings.size() == before;
 }
 
-Refusal read_target(const toml::Entry& entry, Route& out) {
-  if (const toml::Table* table = entry.value.table()) {
-    if (table->find("to") != nullptr) return not_available();
-    return Complaint{"is a table, not a route", concat(toml::quoted(joined(entry)), " = \"hold\""),
-                     "a domain stands in quotes"};
-  }
+bool read_row(const toml::Entry& entry, const std::string& key, RouteRow& row, Findings& findings) {
+  if (entry.value.table() != nullptr) return read_table(entry, key, row, findings);
   const std::string* target = entry.value.string();
-  const std::string remedy = concat("write ", kAvailable);
   if (target == nullptr) {
-    return Complaint{concat("must be a string, not ", toml::kind_of(entry.value)), "", remedy};
+    findings.add(entry.where, key,
+                 {concat("must be a string or a table, not ", toml::kind_of(entry.value)), "",
+                  "write the next hop, like \"smtp://relay.example.org\" or \"hold\""});
+    return false;
   }
-  if (*target == "hold" || *target == "discard") {
-    out = *target == "hold" ? Route::hold : Route::discard;
-    return std::nullopt;
-  }
-  if (comes_later(*target)) return not_available();
-  const std::string_view meant = nearest(to_lower(*target), {"hold", "discard"});
-  return Complaint{concat("cannot be ", toml::quoted(*target)),
-                   meant.empty() ? std::string() : toml::quoted(meant), remedy};
+  row.to = *target;
+  return true;
 }
 
 // The name a route is kept under; empty when the key is no domain.
-std::string domain_of(std::string_view key) {
-  if (key == "*") return "*";
+std::string domain_of(std::string_view key, bool star_allowed) {
+  if (key == "*") return star_allowed ? "*" : "";
   const auto domain = Domain::parse(key);
   return domain && !domain->is_literal() ? domain->text() : std::string();
+}
+
+// As the file writes it, with the one spelling of its next hop.
+toml::Value shown(const toml::Value& written, const std::string& to) {
+  const toml::Table* table = written.table();
+  if (table == nullptr) return {to, {}};
+  toml::Table out;
+  for (const toml::Entry& entry : table->entries) {
+    out.set(entry.key, entry.key == "to" ? toml::Value{to, {}} : entry.value);
+  }
+  return {std::move(out), {}};
+}
+
+void read_one(const toml::Entry& entry, const std::string& prefix, bool star_allowed, RouteMap& out,
+              toml::Table& rows, Findings& findings) {
+  const std::string key = concat(prefix, toml::key_text(entry.key));
+  RouteRow row;
+  if (!read_row(entry, key, row, findings)) return;
+  Route route;
+  if (auto fault = make_route(row, route)) {
+    const toml::Table* table = entry.value.table();
+    const toml::Entry* blamed = table == nullptr ? nullptr : table->find(fault->first);
+    return findings.add(blamed == nullptr ? entry.where : blamed->where,
+                        table == nullptr ? key : concat(key, '.', fault->first),
+                        std::move(fault->second));
+  }
+  std::string domain = domain_of(entry.key, star_allowed);
+  if (domain.empty()) {
+    return findings.add(
+        entry.where, key,
+        {star_allowed ? "is neither a domain nor \"*\"" : "is not a domain", "",
+         star_allowed ? "write the domain in full, like \"example.test\"; \"*\" is the default for "
+                        "all others"
+                      : "write the sender's domain in full; the default \"*\" stands in [routes]"});
+  }
+  if (!out.emplace(domain, std::make_shared<const Route>(std::move(route))).second) {
+    return findings.add(entry.where, key,
+                        {"names a domain that has a route already", "", "keep one of the two"});
+  }
+  rows.set(std::move(domain), shown(entry.value, row.to));
 }
 
 }  // namespace
@@ -72,31 +118,18 @@ void read_routes(const toml::Table& root, ConfigDraft& draft, Findings& findings
                         {concat("is a section, not ", toml::kind_of(section->value)), "[routes]",
                          "write it as a section"});
   }
+  toml::Table from;
   for (const toml::Entry& entry : table->entries) {
-    const std::string key = concat("routes.", toml::key_text(entry.key));
     const toml::Table* sub = entry.value.table();
-    if (entry.key == "from" && sub != nullptr && sub->find("to") == nullptr) {
-      findings.add(
-          entry.where, key,
-          {"is not known in this version", "", "remove it until a version that knows it runs"});
+    if (entry.key != "from" || sub == nullptr || sub->find("to") != nullptr) {
+      read_one(entry, "routes.", true, draft.by_recipient, draft.route_rows, findings);
       continue;
     }
-    Route route = Route::hold;
-    if (Refusal refusal = read_target(entry, route)) {
-      findings.add(entry.where, key, std::move(*refusal));
-      continue;
-    }
-    std::string domain = domain_of(entry.key);
-    if (domain.empty()) {
-      findings.add(entry.where, key,
-                   {"is neither a domain nor \"*\"", "",
-                    "write the domain in full, like \"example.test\"; \"*\" is the default for "
-                    "all others"});
-    } else if (!draft.routes.emplace(domain, route).second) {
-      findings.add(entry.where, key,
-                   {"names a domain that has a route already", "", "keep one of the two"});
+    for (const toml::Entry& sender : sub->entries) {
+      read_one(sender, "routes.from.", false, draft.by_sender, from, findings);
     }
   }
+  if (!from.entries.empty()) draft.route_rows.set("from", {std::move(from), {}});
 }
 
 }  // namespace mail

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,6 +16,7 @@
 #include "base/log.h"
 #include "codec/address/ip_address.h"
 #include "codec/smtp/listener.h"
+#include "daemon/settings/settings.h"
 
 namespace mail {
 
@@ -35,12 +37,15 @@ inline constexpr const char* kRequired = nullptr;
 
 template <typename T>
 struct Setting {
-  using Member = std::variant<std::string T::*, bool T::*,
-                              std::uint32_t T::*,         // a count: 100
-                              std::uint64_t T::*,         // a size: "50MiB"
-                              std::chrono::seconds T::*,  // a duration: "5m"
-                              smtp::Role T::*, smtp::TlsMode T::*, smtp::BareLf T::*,
-                              log::Level T::*, std::vector<IpNetwork> T::*>;
+  using Member =
+      std::variant<std::string T::*, bool T::*,
+                   std::uint32_t T::*,         // a count: 100
+                   std::uint64_t T::*,         // a size: "50MiB"
+                   std::chrono::seconds T::*,  // a duration: "5m"
+                   smtp::Role T::*, smtp::TlsMode T::*, smtp::Mode T::*, smtp::BareLf T::*,
+                   smtp::TraceClient T::*, log::Level T::*, std::vector<IpNetwork> T::*,
+                   RouteTls T::*, std::vector<std::string> T::*, NameServers T::*,
+                   std::optional<bool> T::*>;
 
   std::string_view name;
   Member member;
@@ -56,7 +61,6 @@ struct Setting {
 };
 
 // The settings under one [name]; the global ones have no name.
-struct Settings;
 template <typename T>
 struct Section {
   std::string_view name;

@@ -4,16 +4,20 @@
 // mend it.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <expected>
-#include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/log.h"
 #include "codec/address/ip_address.h"
 #include "codec/smtp/listener.h"
-#include "service/spool/spool.h"
+#include "platform/toml/toml.h"
+#include "service/routing/route.h"
 
 namespace mail {
 
@@ -33,9 +37,60 @@ struct LimitSettings {
   std::uint32_t connections_per_client = 0;
   std::uint32_t connection_rate = 0;  // per minute
   std::uint32_t message_rate = 0;     // per minute
+  std::uint32_t connections_per_network = 0;
+  std::uint32_t network_connection_rate = 0;  // per minute
+  std::uint32_t network_message_rate = 0;     // per minute
   std::uint32_t recipients_per_hour = 0;
   std::uint32_t failed_logins_per_minute = 0;
   std::uint32_t failed_logins_per_day = 0;
+};
+
+// How a connection to a next hop is protected, as [routes] says it.
+enum class RouteTls : std::uint8_t { automatic, none, opportunistic, require, verify };
+
+// One route as the file writes it; settings_from() makes a Route of it.
+struct RouteRow {
+  std::string to;
+  RouteTls tls = RouteTls::automatic;
+  std::string login;
+  std::string password_file;
+  std::vector<std::string> token_command;
+  std::string token_url;
+  std::string client_id;
+  std::string client_secret_file;
+  std::string refresh_token_file;
+  std::string source;
+  std::string helo;
+};
+
+// security.md 13, 14, 34, 35: when mail is tried again, and how much of it at once.
+struct OutboundSettings {
+  std::chrono::seconds retry_for{0};
+  std::chrono::seconds retry_min{0};
+  std::chrono::seconds retry_max{0};
+  std::chrono::seconds delay_notice_after{0};
+  std::uint32_t connections_per_site = 0;
+  std::uint32_t messages_per_connection = 0;
+  std::chrono::seconds connect_timeout{0};
+  std::string ca_file;                // empty: the system's authorities
+  std::optional<bool> allow_private;  // nothing: as the DNS is private or not
+};
+
+// Whom to ask: nobody in particular (own recursion), the system's resolvers, or these.
+struct NameServer {
+  IpAddress address;
+  std::uint16_t port = 53;
+  bool operator==(const NameServer&) const = default;
+};
+struct NameServers {
+  bool system = false;
+  std::vector<NameServer> addresses;
+};
+struct DnsSettings {
+  NameServers servers;
+  std::string root_hints;
+  std::string trust_anchor;
+  bool is_private() const { return !servers.addresses.empty() || !root_hints.empty(); }
 };
 
 struct LogSettings {
@@ -51,7 +106,9 @@ struct Settings {
   LimitSettings limits;
   LogSettings log;
   std::shared_ptr<const Routes> routes = std::make_shared<const Routes>();
-  std::map<std::string, Route> route_rows;  // the same, to be shown
+  toml::Table route_rows;  // the same as the file writes them, to be shown
+  OutboundSettings outbound;
+  DnsSettings dns;
 };
 
 // One thing wrong with a configuration, for its author.

@@ -44,6 +44,14 @@ TEST(Settings, WhatIsNotWrittenHasItsDefault) {
   EXPECT_EQ(settings->limits.failed_logins_per_minute, 10u);
   EXPECT_EQ(settings->limits.failed_logins_per_day, 50u);
   EXPECT_EQ(settings->log.level, log::Level::info);
+  EXPECT_EQ(settings->outbound.retry_for, std::chrono::hours(120));
+  EXPECT_EQ(settings->outbound.retry_min, seconds(60));
+  EXPECT_EQ(settings->outbound.retry_max, std::chrono::hours(4));
+  EXPECT_EQ(settings->outbound.connections_per_site, 20u);
+  EXPECT_EQ(settings->outbound.messages_per_connection, 1000u);
+  EXPECT_FALSE(settings->outbound.allow_private.has_value());
+  EXPECT_TRUE(settings->dns.servers.addresses.empty());
+  EXPECT_FALSE(settings->dns.is_private());
   ASSERT_EQ(settings->listeners.size(), 1u);
   EXPECT_EQ(settings->listeners[0]->hostname, "mx.example.org");
   EXPECT_EQ(settings->listeners[0]->max_message_size, (50_MiB).value);
@@ -90,6 +98,19 @@ networks = ["127.0.0.0/8", "2001:db8::/32", "192.0.2.1"]
 [routes]
 "Archive.Example.ORG" = "hold"
 "*" = "discard"
+[routes.from]
+"shop.example.org" = { to = "mx" }
+[outbound]
+retry_for = "2d"
+retry_min = "30s"
+retry_max = "1h"
+delay_notice_after = "2h"
+connections_per_site = 5
+messages_per_connection = 50
+connect_timeout = "10s"
+allow_private = false
+[dns]
+servers = ["127.0.0.1", "[::1]:5353"]
 [limits]
 max_connections = 200
 connections_per_client = 10
@@ -120,19 +141,27 @@ TEST(Settings, EveryValueArrivesWhereItBelongs) {
   ASSERT_EQ(settings->relay.networks.size(), 3u);
   EXPECT_TRUE(settings->relay.networks[0].contains(*IpAddress::parse("127.9.9.9")));
   EXPECT_FALSE(settings->relay.networks[2].contains(*IpAddress::parse("192.0.2.2")));
-  EXPECT_EQ(settings->route_rows.at("archive.example.org"), Route::hold);
-  EXPECT_EQ(settings->route_rows.at("*"), Route::discard);
+  EXPECT_EQ(settings->routes->by_recipient().at("archive.example.org")->kind, Route::Kind::hold);
+  EXPECT_EQ(settings->routes->by_recipient().at("*")->kind, Route::Kind::discard);
+  EXPECT_EQ(settings->routes->by_sender().at("shop.example.org")->to, "mx");
+  EXPECT_EQ(settings->outbound.retry_for, std::chrono::hours(48));
+  EXPECT_EQ(settings->outbound.retry_min, seconds(30));
+  EXPECT_EQ(settings->outbound.retry_max, seconds(3600));
+  EXPECT_EQ(settings->outbound.delay_notice_after, seconds(7200));
+  EXPECT_EQ(settings->outbound.connections_per_site, 5u);
+  EXPECT_EQ(settings->outbound.messages_per_connection, 50u);
+  EXPECT_EQ(settings->outbound.connect_timeout, seconds(10));
+  EXPECT_EQ(settings->outbound.allow_private, std::optional(false));
+  EXPECT_FALSE(settings->dns.servers.system);
+  ASSERT_EQ(settings->dns.servers.addresses.size(), 2u);
+  EXPECT_EQ(settings->dns.servers.addresses[0].port, 53);
+  EXPECT_EQ(settings->dns.servers.addresses[1].port, 5353);
+  EXPECT_TRUE(settings->dns.is_private());
   EXPECT_EQ(settings->limits.max_connections, 200u);
   EXPECT_EQ(settings->limits.connections_per_client, 10u);
   EXPECT_EQ(settings->limits.connection_rate, 5u);
   EXPECT_EQ(settings->limits.message_rate, 7u);
   EXPECT_EQ(settings->log.level, log::Level::debug);
-}
-
-TEST(Settings, RoutesAreFoundByDomain) {
-  const auto settings = accepted(concat(kSmall, "[routes]\n\"held.test\" = \"hold\"\n"));
-  EXPECT_EQ(settings->routes->find(*Domain::parse("held.test")), Route::hold);
-  EXPECT_EQ(settings->routes->find(*Domain::parse("other.test")), std::nullopt);
 }
 
 TEST(Settings, AddressesAreKeptInTheirShortestForm) {

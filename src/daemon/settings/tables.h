@@ -5,6 +5,7 @@
 #include <array>
 
 #include "base/text.h"
+#include "daemon/settings/outbound_tables.h"
 #include "daemon/settings/setting.h"
 #include "daemon/settings/settings.h"
 
@@ -28,6 +29,10 @@ inline constexpr auto kGlobalSettings = std::to_array<Setting<Settings>>({
      Reload::restart,
      "Folder of all that is durable, an absolute path. It is created when it is missing."},
 });
+
+constexpr bool is_submission(const smtp::SmtpListener& with) {
+  return with.role == smtp::Role::submission;
+}
 
 inline constexpr auto kListenerSettings = std::to_array<Setting<smtp::SmtpListener>>({
     {"address",
@@ -58,6 +63,18 @@ inline constexpr auto kListenerSettings = std::to_array<Setting<smtp::SmtpListen
      Reload::live,
      "\"starttls\" offers it, \"implicit\" begins with it (port 465), \"none\" does without. All "
      "but \"none\" need [tls]."},
+    {"mode",
+     &smtp::SmtpListener::mode,
+     "store-and-forward",
+     {},
+     Reload::live,
+     "\"store-and-forward\" keeps mail and sends it on from its queue. \"end-to-end\" sends it on "
+     "while "
+     "the client waits: the next server's answers are the client's, nothing is queued and nothing "
+     "bounces; such a listener takes no mail for local domains and offers only SIZE, 8BITMIME, "
+     "PIPELINING, ENHANCEDSTATUSCODES, STARTTLS and AUTH.",
+     [](const smtp::SmtpListener& with) { return with.role != smtp::Role::mx; },
+     "on a listener with role = \"submission\" or \"relay\""},
     {"insecure_auth",
      &smtp::SmtpListener::insecure_auth,
      "false",
@@ -139,6 +156,80 @@ inline constexpr auto kListenerSettings = std::to_array<Setting<smtp::SmtpListen
      "(RFC 5321 §2.3.8); \"normalize\" stores it as CRLF, for old programs in the own network.",
      [](const smtp::SmtpListener& with) { return with.role == smtp::Role::relay; },
      "on a listener with role = \"relay\""},
+    {"pipelining",
+     &smtp::SmtpListener::pipelining,
+     "true",
+     {},
+     Reload::live,
+     "Offer PIPELINING (RFC 2920): commands in groups."},
+    {"size",
+     &smtp::SmtpListener::size,
+     "true",
+     {},
+     Reload::live,
+     "Offer SIZE (RFC 1870). max_message_size holds all the same."},
+    {"eight_bit_mime",
+     &smtp::SmtpListener::eight_bit_mime,
+     "true",
+     {},
+     Reload::live,
+     "Offer 8BITMIME (RFC 6152)."},
+    {"enhanced_status_codes",
+     &smtp::SmtpListener::enhanced_status_codes,
+     "true",
+     {},
+     Reload::live,
+     "Offer ENHANCEDSTATUSCODES (RFC 2034), and use them in replies."},
+    {"dsn",
+     &smtp::SmtpListener::dsn,
+     "true",
+     {},
+     Reload::live,
+     "Offer DSN (RFC 3461): senders say which notices they want, and of what."},
+    {"smtputf8",
+     &smtp::SmtpListener::smtputf8,
+     "true",
+     {},
+     Reload::live,
+     "Offer SMTPUTF8 (RFC 6531): addresses and headers in UTF-8. Not without eight_bit_mime."},
+    {"requiretls",
+     &smtp::SmtpListener::requiretls,
+     "true",
+     {},
+     Reload::live,
+     "Offer REQUIRETLS (RFC 8689) under TLS: such mail goes on under verified TLS or comes back."},
+    {"futurerelease",
+     &smtp::SmtpListener::futurerelease,
+     "true",
+     {},
+     Reload::live,
+     "Offer FUTURERELEASE (RFC 4865): mail that is held until a time its sender names.",
+     is_submission,
+     "on a listener with role = \"submission\""},
+    {"max_hold",
+     &smtp::SmtpListener::max_hold,
+     "30d",
+     {60, 365 * 86'400},
+     Reload::live,
+     "Longest time mail is held so.",
+     [](const smtp::SmtpListener& with) { return is_submission(with) && with.futurerelease; },
+     "on a listener with role = \"submission\" and futurerelease = true"},
+    {"deliverby",
+     &smtp::SmtpListener::deliverby,
+     "true",
+     {},
+     Reload::live,
+     "Offer DELIVERBY (RFC 2852): mail that has to be there by a time, or its sender is told.",
+     is_submission,
+     "on a listener with role = \"submission\""},
+    {"mt_priority",
+     &smtp::SmtpListener::mt_priority,
+     "true",
+     {},
+     Reload::live,
+     "Offer MT-PRIORITY (RFC 6710). Above 0 only to clients in [relay] networks; others get 0.",
+     is_submission,
+     "on a listener with role = \"submission\""},
     {"chunking",
      &smtp::SmtpListener::chunking,
      "true",
@@ -160,6 +251,14 @@ inline constexpr auto kListenerSettings = std::to_array<Setting<smtp::SmtpListen
      "\"normalize\" stores it as CRLF; \"reject\" refuses the message.",
      [](const smtp::SmtpListener& with) { return with.chunking; },
      "on a listener with chunking = true"},
+    {"proxy_from",
+     &smtp::SmtpListener::proxy_from,
+     "",
+     {},
+     Reload::live,
+     "Load balancers that begin each connection with a PROXY header (version 1 or 2), like "
+     "[\"192.0.2.0/24\"]; the client it names is the client from then on. Others are served as "
+     "themselves, and may not say so."},
     {"vrfy",
      &smtp::SmtpListener::vrfy,
      "false",
@@ -173,6 +272,15 @@ inline constexpr auto kListenerSettings = std::to_array<Setting<smtp::SmtpListen
      Reload::live,
      "Answer EXPN with the members of an alias after login and to clients on loopback; everybody "
      "else gets 502."},
+    {"trace_client",
+     &smtp::SmtpListener::trace_client,
+     "masked",
+     {},
+     Reload::live,
+     "What Received says of the client. \"masked\" leaves out its address and name; the event in "
+     "the log has them. \"full\" writes them, as mail from elsewhere has it.",
+     is_submission,
+     "on a listener with role = \"submission\""},
     {"from_check",
      &smtp::SmtpListener::from_check,
      "true",
@@ -239,6 +347,24 @@ inline constexpr auto kLimitSettings = std::to_array<Setting<LimitSettings>>({
      {1, 1'000'000},
      Reload::live,
      "Messages a minute from one address (IPv6: one /64) before login."},
+    {"connections_per_network",
+     &LimitSettings::connections_per_network,
+     "500",
+     {1, 100'000},
+     Reload::live,
+     "Connections open at once from one network (/24, IPv6: /48)."},
+    {"network_connection_rate",
+     &LimitSettings::network_connection_rate,
+     "600",
+     {1, 1'000'000},
+     Reload::live,
+     "New connections a minute from one network (/24, IPv6: /48)."},
+    {"network_message_rate",
+     &LimitSettings::network_message_rate,
+     "3000",
+     {1, 1'000'000},
+     Reload::live,
+     "Messages a minute from one network (/24, IPv6: /48) before login."},
     {"recipients_per_hour",
      &LimitSettings::recipients_per_hour,
      "1000",
@@ -287,12 +413,6 @@ inline constexpr Section<LimitSettings> kLimitSection{
 inline constexpr Section<LogSettings> kLogSection{"log", &Settings::log, kLogSettings,
                                                   "The operator log, written to standard error."};
 
-// [routes] has domains for keys and so no rows; its texts stand here for explain and the docs.
-inline constexpr std::string_view kRoutesHelp =
-    "Where mail for domains that are not local goes, by recipient domain; \"*\" is the default. "
-    "This version takes \"hold\" (kept until an operator releases it) and \"discard\". A domain "
-    "without a route is not relayed to.";
-
 // In the order of the file and the documentation; [routes] follows [relay].
 template <typename Visit>
 void each_section(Visit&& visit) {
@@ -300,6 +420,8 @@ void each_section(Visit&& visit) {
   visit(kListenerSection);
   visit(kTlsSection);
   visit(kRelaySection);
+  visit(kOutboundSection);
+  visit(kDnsSection);
   visit(kLimitSection);
   visit(kLogSection);
 }
@@ -307,11 +429,7 @@ void each_section(Visit&& visit) {
 // Keys that later versions bring: refused like any other that is not known, but not as a typing
 // error.
 inline constexpr auto kLaterKeys = std::to_array<std::string_view>({
-    "outbound",
-    "dns",
     "http",
-    "listener.mode",
-    "routes.from",
     "history",
 });
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "daemon/settings/endpoint.h"
 
 namespace mail {
 namespace {
@@ -36,11 +37,27 @@ constexpr auto choices(smtp::BareLf) {
   return std::to_array<Choice<smtp::BareLf>>(
       {{"reject", smtp::BareLf::reject}, {"normalize", smtp::BareLf::normalize}});
 }
+constexpr auto choices(smtp::Mode) {
+  return std::to_array<Choice<smtp::Mode>>({{"store-and-forward", smtp::Mode::store_and_forward},
+                                            {"end-to-end", smtp::Mode::end_to_end}});
+}
+constexpr auto choices(smtp::TraceClient) {
+  return std::to_array<Choice<smtp::TraceClient>>(
+      {{"masked", smtp::TraceClient::masked}, {"full", smtp::TraceClient::full}});
+}
 constexpr auto choices(log::Level) {
   return std::to_array<Choice<log::Level>>({{"debug", log::Level::debug},
                                             {"info", log::Level::info},
                                             {"warning", log::Level::warning},
                                             {"error", log::Level::error}});
+}
+
+constexpr auto choices(RouteTls) {
+  return std::to_array<Choice<RouteTls>>({{"automatic", RouteTls::automatic},
+                                          {"none", RouteTls::none},
+                                          {"opportunistic", RouteTls::opportunistic},
+                                          {"require", RouteTls::require},
+                                          {"verify", RouteTls::verify}});
 }
 
 template <typename Enum>
@@ -150,6 +167,14 @@ std::string network_text(const IpNetwork& network) {
   return concat(network.address.to_string(), "/", v4 ? network.prefix - 96 : network.prefix);
 }
 
+// "127.0.0.1", "127.0.0.1:5353", "[::1]:5353", "::1".
+std::optional<NameServer> name_server(std::string_view text) {
+  if (const auto address = IpAddress::parse(text)) return NameServer{*address};
+  const auto endpoint = parse_endpoint(text);
+  if (!endpoint || endpoint->port == 0) return std::nullopt;
+  return NameServer{endpoint->address, endpoint->port};
+}
+
 // The network an address with host bits set lies in: "192.0.2.7/24" -> "192.0.2.0/24".
 std::string without_host_bits(std::string_view text) {
   const std::size_t slash = text.find('/');
@@ -246,6 +271,12 @@ Refusal read_value(const toml::Value& value, Range, smtp::TlsMode& out) {
 Refusal read_value(const toml::Value& value, Range, smtp::BareLf& out) {
   return read_choice(value, out);
 }
+Refusal read_value(const toml::Value& value, Range, smtp::Mode& out) {
+  return read_choice(value, out);
+}
+Refusal read_value(const toml::Value& value, Range, smtp::TraceClient& out) {
+  return read_choice(value, out);
+}
 Refusal read_value(const toml::Value& value, Range, log::Level& out) {
   return read_choice(value, out);
 }
@@ -280,6 +311,69 @@ Refusal read_value(const toml::Value& value, Range, std::vector<IpNetwork>& out)
   return std::nullopt;
 }
 
+Refusal read_value(const toml::Value& value, Range, RouteTls& out) {
+  return read_choice(value, out);
+}
+
+Refusal read_value(const toml::Value& value, Range limits, std::vector<std::string>& out) {
+  const std::string remedy = "write strings in brackets: [\"one\", \"two\"]";
+  const toml::Array* array = value.array();
+  if (array == nullptr) return wrong_type("an array", value, remedy);
+  std::vector<std::string> texts;
+  for (const toml::Value& item : *array) {
+    std::string text;
+    if (item.string() == nullptr) {
+      return Complaint{concat("holds ", toml::kind_of(item), " where a string must stand"), "",
+                       remedy};
+    }
+    if (Refusal refusal = read_value(item, limits, text)) return refusal;
+    texts.push_back(std::move(text));
+  }
+  out = std::move(texts);
+  return std::nullopt;
+}
+
+Refusal read_value(const toml::Value& value, Range limits, NameServers& out) {
+  const std::string remedy =
+      "write [] to ask the root servers ourselves, [\"127.0.0.1:5353\"] for servers of your own, "
+      "or "
+      "\"system\" for those of /etc/resolv.conf";
+  if (const std::string* text = value.string()) {
+    if (*text == "system") {
+      out = NameServers{.system = true, .addresses = {}};
+      return std::nullopt;
+    }
+    return Complaint{concat("cannot be ", toml::quoted(*text)),
+                     name_server(*text) ? concat("[", toml::quoted(*text), "]") : std::string(),
+                     remedy};
+  }
+  if (value.array() == nullptr) return wrong_type("an array, or \"system\"", value, remedy);
+  std::vector<std::string> texts;
+  if (Refusal refusal = read_value(value, limits, texts)) return refusal;
+  NameServers servers;
+  for (const std::string& text : texts) {
+    const std::optional<NameServer> server = name_server(text);
+    if (!server) {
+      return Complaint{concat(toml::quoted(text), " is not an IP address, with or without a port"),
+                       "", remedy};
+    }
+    servers.addresses.push_back(*server);
+  }
+  out = std::move(servers);
+  return std::nullopt;
+}
+
+Refusal read_value(const toml::Value& value, Range limits, std::optional<bool>& out) {
+  if (const std::string* text = value.string(); text != nullptr && *text == "automatic") {
+    out.reset();
+    return std::nullopt;
+  }
+  bool flag = false;
+  Refusal refusal = read_value(value, limits, flag);
+  if (!refusal) out = flag;
+  return refusal;
+}
+
 toml::Value write_value(const std::string& value) { return {value, {}}; }
 toml::Value write_value(bool value) { return {value, {}}; }
 toml::Value write_value(std::uint32_t value) { return {std::int64_t{value}, {}}; }
@@ -290,11 +384,31 @@ toml::Value write_value(std::chrono::seconds value) {
 toml::Value write_value(smtp::Role value) { return write_choice(value); }
 toml::Value write_value(smtp::TlsMode value) { return write_choice(value); }
 toml::Value write_value(smtp::BareLf value) { return write_choice(value); }
+toml::Value write_value(smtp::Mode value) { return write_choice(value); }
+toml::Value write_value(smtp::TraceClient value) { return write_choice(value); }
 toml::Value write_value(log::Level value) { return write_choice(value); }
 toml::Value write_value(const std::vector<IpNetwork>& value) {
   toml::Array array;
   for (const IpNetwork& network : value) array.push_back(write_value(network_text(network)));
   return {std::move(array), {}};
+}
+
+toml::Value write_value(RouteTls value) { return write_choice(value); }
+toml::Value write_value(const std::vector<std::string>& value) {
+  toml::Array array;
+  for (const std::string& text : value) array.push_back(write_value(text));
+  return {std::move(array), {}};
+}
+toml::Value write_value(const NameServers& value) {
+  if (value.system) return {std::string("system"), {}};
+  toml::Array array;
+  for (const NameServer& server : value.addresses) {
+    array.push_back(write_value(Endpoint{server.address, server.port}.text()));
+  }
+  return {std::move(array), {}};
+}
+toml::Value write_value(std::optional<bool> value) {
+  return value ? write_value(*value) : toml::Value{std::string("automatic"), {}};
 }
 
 std::string possible(const std::string&, Range) { return "a string"; }
@@ -313,8 +427,16 @@ std::string possible(std::chrono::seconds, Range limits) {
 std::string possible(smtp::Role value, Range) { return listed(names_of(value), true); }
 std::string possible(smtp::TlsMode value, Range) { return listed(names_of(value), true); }
 std::string possible(smtp::BareLf value, Range) { return listed(names_of(value), true); }
+std::string possible(smtp::Mode value, Range) { return listed(names_of(value), true); }
+std::string possible(smtp::TraceClient value, Range) { return listed(names_of(value), true); }
 std::string possible(log::Level value, Range) { return listed(names_of(value), true); }
 std::string possible(const std::vector<IpNetwork>&, Range) { return "an array of networks"; }
+std::string possible(RouteTls value, Range) { return listed(names_of(value), true); }
+std::string possible(const std::vector<std::string>&, Range) { return "an array of strings"; }
+std::string possible(const NameServers&, Range) {
+  return "an array of IP addresses with or without port, or \"system\"";
+}
+std::string possible(const std::optional<bool>&, Range) { return "true, false or \"automatic\""; }
 
 toml::Value fallback_value(const std::string&, const char* fallback) {
   return {std::string(fallback), {}};
@@ -327,9 +449,8 @@ toml::Value fallback_value(std::uint32_t, const char* fallback) {
   MAIL_ASSERT(number.has_value());
   return {static_cast<std::int64_t>(*number), {}};
 }
-toml::Value fallback_value(const std::vector<IpNetwork>&, const char* fallback) {
-  MAIL_ASSERT(*fallback == '\0');  // the only default a list of networks has
-  return {toml::Array{}, {}};
+toml::Value fallback_value(const NameServers&, const char* fallback) {
+  return fallback_value(std::vector<std::string>(), fallback);
 }
 
 }  // namespace mail

@@ -26,8 +26,14 @@ Refusal read_value(const toml::Value& value, Range limits, std::chrono::seconds&
 Refusal read_value(const toml::Value& value, Range limits, smtp::Role& out);
 Refusal read_value(const toml::Value& value, Range limits, smtp::TlsMode& out);
 Refusal read_value(const toml::Value& value, Range limits, smtp::BareLf& out);
+Refusal read_value(const toml::Value& value, Range limits, smtp::Mode& out);
+Refusal read_value(const toml::Value& value, Range limits, smtp::TraceClient& out);
 Refusal read_value(const toml::Value& value, Range limits, log::Level& out);
 Refusal read_value(const toml::Value& value, Range limits, std::vector<IpNetwork>& out);
+Refusal read_value(const toml::Value& value, Range limits, RouteTls& out);
+Refusal read_value(const toml::Value& value, Range limits, std::vector<std::string>& out);
+Refusal read_value(const toml::Value& value, Range limits, NameServers& out);
+Refusal read_value(const toml::Value& value, Range limits, std::optional<bool>& out);
 
 toml::Value write_value(const std::string& value);
 toml::Value write_value(bool value);
@@ -37,8 +43,14 @@ toml::Value write_value(std::chrono::seconds value);
 toml::Value write_value(smtp::Role value);
 toml::Value write_value(smtp::TlsMode value);
 toml::Value write_value(smtp::BareLf value);
+toml::Value write_value(smtp::Mode value);
+toml::Value write_value(smtp::TraceClient value);
 toml::Value write_value(log::Level value);
 toml::Value write_value(const std::vector<IpNetwork>& value);
+toml::Value write_value(RouteTls value);
+toml::Value write_value(const std::vector<std::string>& value);
+toml::Value write_value(const NameServers& value);
+toml::Value write_value(std::optional<bool> value);
 
 // What a value of the type may be, in words: "a number from 100 to 100000".
 std::string possible(const std::string&, Range limits);
@@ -49,14 +61,26 @@ std::string possible(std::chrono::seconds, Range limits);
 std::string possible(smtp::Role, Range limits);
 std::string possible(smtp::TlsMode, Range limits);
 std::string possible(smtp::BareLf, Range limits);
+std::string possible(smtp::Mode, Range limits);
+std::string possible(smtp::TraceClient, Range limits);
 std::string possible(log::Level, Range limits);
 std::string possible(const std::vector<IpNetwork>&, Range limits);
+std::string possible(RouteTls, Range limits);
+std::string possible(const std::vector<std::string>&, Range limits);
+std::string possible(const NameServers&, Range limits);
+std::string possible(const std::optional<bool>&, Range limits);
 
 // A row's default, which is text without quotes, as the file's value of the member's type.
 toml::Value fallback_value(const std::string&, const char* fallback);
 toml::Value fallback_value(bool, const char* fallback);
 toml::Value fallback_value(std::uint32_t, const char* fallback);
-toml::Value fallback_value(const std::vector<IpNetwork>&, const char* fallback);
+// The only default of a list is the empty one.
+template <typename T>
+toml::Value fallback_value(const std::vector<T>&, const char* fallback) {
+  MAIL_ASSERT(*fallback == '\0');
+  return {toml::Array{}, {}};
+}
+toml::Value fallback_value(const NameServers&, const char* fallback);
 template <typename QuotedInTheFile>
 toml::Value fallback_value(const QuotedInTheFile&, const char* fallback) {
   return fallback_value(std::string(), fallback);

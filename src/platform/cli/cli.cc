@@ -100,8 +100,8 @@ void declare(CLI::App& app, const Command& command, Values& values, bool& json) 
   for (const Positional& positional : command.positionals) {
     const std::string name(positional.name);
     CLI::Option* option = app.add_option(name, values[name]);
-    if (positional.count != Count::optional) option->required();
-    if (positional.count == Count::many) {
+    if (positional.count == Count::one || positional.count == Count::many) option->required();
+    if (positional.count == Count::many || positional.count == Count::any) {
       option->expected(1, CLI::detail::expected_max_vector_size);
     } else {
       option->expected(1)->allow_extra_args(false);
@@ -255,6 +255,9 @@ std::string synopsis(const Command& command) {
         break;
       case Count::many:
         append(out, ' ', positional.name, "...");
+        break;
+      case Count::any:
+        append(out, " [", positional.name, "...]");
         break;
     }
   }

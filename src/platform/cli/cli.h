@@ -22,7 +22,7 @@ struct Option {
   bool required = false;
 };
 
-enum class Count : std::uint8_t { one, optional, many };  // many: at least one
+enum class Count : std::uint8_t { one, optional, many, any };  // many: at least one
 struct Positional {
   std::string_view name;  // "ADDRESS"
   Count count = Count::one;

@@ -31,6 +31,7 @@ const std::vector<Command>& table() {
        false,
        Needs::nothing,
        "Submits a message."},
+      {"queue", "retry", {{"ID", Count::any}}, {}, false, Needs::daemon, "Tries again."},
   };
   return rows;
 }
@@ -64,6 +65,12 @@ TEST(Cli, OptionsAndPositionalsComeByName) {
   const auto alias = run({"alias", "add", "all@a.test", "x@a.test", "y@a.test"});
   ASSERT_TRUE(alias) << alias.error().text;
   EXPECT_EQ(alias->texts("MEMBER"), (std::vector<std::string>{"x@a.test", "y@a.test"}));
+  const auto some = run({"queue", "retry", "one", "two"});
+  ASSERT_TRUE(some) << some.error().text;
+  EXPECT_EQ(some->texts("ID"), (std::vector<std::string>{"one", "two"}));
+  const auto none = run({"queue", "retry"});
+  ASSERT_TRUE(none) << none.error().text;
+  EXPECT_TRUE(none->texts("ID").empty());
 }
 
 TEST(Cli, JsonIsTakenOnlyWhereOffered) {
@@ -114,6 +121,7 @@ TEST(Cli, SynopsisShowsWhatIsOptional) {
   EXPECT_EQ(synopsis(table()[1]), "mailwright domain add NAME [--owner ADDRESS]");
   EXPECT_EQ(synopsis(table()[3]), "mailwright alias add ADDRESS MEMBER...");
   EXPECT_EQ(synopsis(table()[4]), "mailwright send [FILE] --to ADDRESS... [--insecure]");
+  EXPECT_EQ(synopsis(table()[5]), "mailwright queue retry [ID...]");
 }
 
 }  // namespace

@@ -121,6 +121,7 @@ Cursor::Cursor(Cursor&&) noexcept = default;
 bool Cursor::valid() const { return impl_->iterator->Valid(); }
 void Cursor::next() { impl_->iterator->Next(); }
 void Cursor::previous() { impl_->iterator->Prev(); }
+void Cursor::seek(std::string_view key) { impl_->iterator->Seek(slice(key)); }
 std::string_view Cursor::key() const { return view(impl_->iterator->key()); }
 std::string_view Cursor::value() const { return view(impl_->iterator->value()); }
 Result<void> Cursor::status() const {
@@ -296,6 +297,8 @@ Result<std::uint64_t> Database::newest_wal() const {
   if (!status.ok()) return error_of(status, "listing logs");
   return file->LogNumber();
 }
+
+std::uint64_t Database::sequence() const { return impl_->db->GetLatestSequenceNumber(); }
 
 std::map<std::string, std::string> Database::settings() const {
   return settings_of(*impl_->db, impl_->families);

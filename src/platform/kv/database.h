@@ -61,7 +61,7 @@ class Batch {
   // The value is the parts one after the other: the only copy is the one into the batch.
   void put(Family family, std::string_view key, std::initializer_list<std::string_view> parts);
   void remove(Family family, std::string_view key);
-  // For keys that were put exactly once and are never put again.
+  // For keys that were put exactly once since they were last removed, and always removed this way.
   void remove_once(Family family, std::string_view key);
   void clear();              // keeps its memory for the next group
   std::size_t size() const;  // in bytes
@@ -83,9 +83,10 @@ class Cursor {
   bool valid() const;
   void next();
   void previous();
-  std::string_view key() const;    // until the cursor moves
-  std::string_view value() const;  // until the cursor moves
-  Result<void> status() const;     // why it is no longer valid: the end, or store_corrupt
+  void seek(std::string_view key);  // to the first key >= `key`, within its bounds
+  std::string_view key() const;     // until the cursor moves
+  std::string_view value() const;   // until the cursor moves
+  Result<void> status() const;      // why it is no longer valid: the end, or store_corrupt
 
  private:
   friend class Database;
@@ -127,6 +128,9 @@ class Database {
   // Numbers of write-ahead logs: what is in one below oldest_wal() is in table files.
   Result<std::uint64_t> oldest_wal() const;
   Result<std::uint64_t> newest_wal() const;
+
+  // Goes up with each write: nothing was written between two calls that give the same.
+  std::uint64_t sequence() const;
 
   // The options in force, as text; those of a family as "family.option".
   std::map<std::string, std::string> settings() const;

@@ -4,6 +4,9 @@
 #include <rocksdb/db.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <thread>
+
 #include "base/text.h"
 
 namespace mail::kv {
@@ -72,7 +75,7 @@ TEST_F(KvDatabase, OpensWithTheSettingsOfTheDesign) {
   EXPECT_EQ(settings["unordered_write"], "false");
   EXPECT_EQ(settings["wal_bytes_per_sync"], "0");
   EXPECT_EQ(settings["max_background_jobs"], "2");
-  EXPECT_EQ(settings["schedule.collectors"], "CompactOnDeletionCollector");
+  EXPECT_EQ(settings["schedule.collectors"], "CompactOnRemovals");
   for (std::size_t i = 0; i < kFamilies; ++i) {
     const auto family = static_cast<Family>(i);
     const std::string name = concat(to_string(family), ".");
@@ -165,6 +168,30 @@ TEST_F(KvDatabase, AFullDiskIsStorageFull) {
   open({.faults = faults});
   faults->no_space = true;
   EXPECT_EQ(put(Family::event, "k", "v").error().code, Errc::storage_full);
+}
+
+TEST_F(KvDatabase, RowsOfTheScheduleThatWereRemovedAreSoonOutOfTheWay) {
+  open();
+  Batch batch(*database_);
+  const auto row = [](int i) { return concat("q", 100'000 + i); };
+  for (int i = 0; i < 20'000; ++i) batch.put(Family::schedule, row(i), "a delivery");
+  ASSERT_TRUE(database_->write(batch, Sync::yes));
+  ASSERT_TRUE(database_->flush());
+  batch.clear();
+  for (int i = 0; i < 20'000; ++i) batch.remove_once(Family::schedule, row(i));
+  ASSERT_TRUE(database_->write(batch, Sync::yes));
+  ASSERT_TRUE(database_->flush());
+  const auto tables = [&] {
+    std::ptrdiff_t count = 0;
+    for (const fs::directory_entry& entry : fs::directory_iterator(directory_ / "db")) {
+      count += entry.path().extension() == ".sst" ? 1 : 0;
+    }
+    return count;
+  };
+  const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (tables() > 0 && std::chrono::steady_clock::now() < patience) std::this_thread::yield();
+  EXPECT_EQ(tables(), 0)
+      << "rows and removals still lie in files, and each seek wades through them";
 }
 
 TEST_F(KvDatabase, AFamilyOfANewerVersionIsRefusedByName) {

@@ -3,9 +3,9 @@
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
-#include <rocksdb/utilities/table_properties_collectors.h>
 
 #include "base/text.h"
+#include "platform/kv/removals.h"
 #include "platform/kv/rocks.h"
 
 namespace mail::kv {
@@ -80,10 +80,9 @@ rocksdb::ColumnFamilyOptions family_options(Family family, const Options& option
     table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
   }
   cf.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-  if (family == Family::schedule) {
-    // Rows are removed from the front: without this a seek wades through tombstones.
-    cf.table_properties_collector_factories.push_back(
-        rocksdb::NewCompactOnDeletionCollectorFactory(1024, 512));
+  if (family == Family::schedule || family == Family::notice) {
+    // Rows are removed from the front: without this a seek wades through what was removed.
+    cf.table_properties_collector_factories.push_back(compact_on_removals(1024, 512));
   }
   return cf;
 }

@@ -5,6 +5,7 @@
 #include <climits>
 
 #include "base/text.h"
+#include "platform/tls/context.h"
 #include "platform/tls/openssl.h"
 
 namespace mail::tls {
@@ -76,6 +77,11 @@ class SslCipher final : public net::Cipher {
   std::string cipher() const override { return SSL_get_cipher_name(ssl_.get()); }
   std::string last_error() const override { return error_; }
 
+  bool is_verified() const {
+    return SSL_get0_peer_certificate(ssl_.get()) != nullptr &&
+           SSL_get_verify_result(ssl_.get()) == X509_V_OK;
+  }
+
  private:
   net::Want want_of(int result) {
     switch (SSL_get_error(ssl_.get(), result)) {
@@ -120,6 +126,11 @@ Bio make_socket_bio(int socket) {
 
 std::unique_ptr<net::Cipher> make_cipher(Ssl ssl) {
   return std::make_unique<SslCipher>(std::move(ssl));
+}
+
+bool is_verified(const net::Cipher& cipher) {
+  const auto* const ours = dynamic_cast<const SslCipher*>(&cipher);
+  return ours != nullptr && ours->is_verified();
 }
 
 std::string take_errors() {

@@ -169,15 +169,16 @@ Result<std::unique_ptr<net::Cipher>> ServerContext::accept(int socket) const {
   return make_cipher(std::move(ssl));
 }
 
-ClientContext::ClientContext(std::unique_ptr<Handle> handle, bool verify)
-    : handle_(std::move(handle)), verify_(verify) {}
+ClientContext::ClientContext(std::unique_ptr<Handle> handle, bool verify, bool examine)
+    : handle_(std::move(handle)), verify_(verify), examine_(examine) {}
 ClientContext::~ClientContext() = default;
 
 Result<std::shared_ptr<const ClientContext>> ClientContext::make(const Options& options) {
   MAIL_TRY(SslContext context, make_context(TLS_client_method(), options.suites));
   SSL_CTX* const ctx = context.get();
-  if (options.verify) {
-    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, nullptr);
+  if (options.verify || options.examine) {
+    // Without SSL_VERIFY_PEER a client examines all the same, and goes on.
+    if (options.verify) SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, nullptr);
     // An operator may name the server's own certificate instead of an authority.
     X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(ctx), X509_V_FLAG_PARTIAL_CHAIN);
     const bool loaded = options.ca_file.empty() ? SSL_CTX_set_default_verify_paths(ctx) == 1
@@ -188,8 +189,8 @@ Result<std::shared_ptr<const ClientContext>> ClientContext::make(const Options& 
                                            options.ca_file.string(), ": ", take_errors()));
     }
   }
-  return std::shared_ptr<const ClientContext>(
-      new ClientContext(std::make_unique<Handle>(std::move(context)), options.verify));
+  return std::shared_ptr<const ClientContext>(new ClientContext(
+      std::make_unique<Handle>(std::move(context)), options.verify, options.examine));
 }
 
 Result<std::unique_ptr<net::Cipher>> ClientContext::connect(int socket,
@@ -199,7 +200,7 @@ Result<std::unique_ptr<net::Cipher>> ClientContext::connect(int socket,
   if (!numeric && !server_name.empty()) {
     SSL_set_tlsext_host_name(ssl.get(), const_cast<char*>(server_name.c_str()));
   }
-  if (verify_) {
+  if (verify_ || (examine_ && !server_name.empty())) {
     X509_VERIFY_PARAM* const param = SSL_get0_param(ssl.get());
     X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     const int set = numeric ? X509_VERIFY_PARAM_set1_ip_asc(param, server_name.c_str())

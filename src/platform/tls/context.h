@@ -42,7 +42,8 @@ class ServerContext {
 class ClientContext {
  public:
   struct Options {
-    bool verify = true;
+    bool verify = true;             // the certificate must be the server's, or the handshake fails
+    bool examine = false;           // without `verify`: it is looked at, and is_verified() tells
     std::filesystem::path ca_file;  // empty: the system's authorities
     Suites suites = Suites::aead;
   };
@@ -54,9 +55,14 @@ class ClientContext {
   Result<std::unique_ptr<net::Cipher>> connect(int socket, const std::string& server_name) const;
 
  private:
-  ClientContext(std::unique_ptr<Handle> handle, bool verify);
+  ClientContext(std::unique_ptr<Handle> handle, bool verify, bool examine);
   std::unique_ptr<Handle> handle_;
   bool verify_;
+  bool examine_;
 };
+
+// Whether the certificate of the server was signed by an authority we know, for the name we wanted.
+// After the handshake of a cipher of a ClientContext with `verify` or `examine`.
+bool is_verified(const net::Cipher& cipher);
 
 }  // namespace mail::tls

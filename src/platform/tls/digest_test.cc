@@ -18,5 +18,43 @@ TEST(HmacSha256, AgreesWithTheVectorsOfRfc4231) {
   EXPECT_NE(hmac_sha256(std::span(key).first(19), "Hi There"), wanted);
 }
 
+std::string hex(std::array<std::uint8_t, 16> digest) {
+  std::string out;
+  for (const std::uint8_t octet : digest) {
+    out += "0123456789abcdef"[octet >> 4];
+    out += "0123456789abcdef"[octet & 15];
+  }
+  return out;
+}
+
+// RFC 2195 §2.
+TEST(Digest, HmacMd5OfTheExampleOfCramMd5) {
+  constexpr std::string_view kChallenge = "<1896.697170952@postoffice.reston.mci.net>";
+  EXPECT_EQ(hex(hmac_md5("tanstaaftanstaaf", kChallenge)), "b913a602c7eda7a495b4e6e7334d3890");
+}
+
+// RFC 2202 §2.
+TEST(Digest, HmacMd5OfKeysOfEveryLength) {
+  EXPECT_EQ(hex(hmac_md5("Jefe", "what do ya want for nothing?")),
+            "750c783e6ab0b503eaa86e310a5db738");
+  EXPECT_EQ(hex(hmac_md5(std::string(16, '\x0b'), "Hi There")), "9294727a3638bb1c13f48ef8158bfc9d");
+  EXPECT_EQ(hex(hmac_md5(std::string(80, '\xaa'),
+                         "Test Using Larger Than Block-Size Key - Hash Key First")),
+            "6b1ab7fe4bd7bf8f0b62e6ce61b9d0cd");
+}
+
+TEST(Digest, TheStateOfHmacMd5SignsAsTheKeyDoes) {
+  const std::string state = hmac_md5_state("tanstaaftanstaaf");
+  EXPECT_EQ(state.size(), 64U);
+  EXPECT_EQ(hmac_md5_from(state, "abc"), hmac_md5("tanstaaftanstaaf", "abc"));
+}
+
+TEST(Digest, WhatIsNoStateSignsNothing) {
+  const std::string state = hmac_md5_state("key");
+  EXPECT_FALSE(hmac_md5_from("", "abc"));
+  EXPECT_FALSE(hmac_md5_from(state.substr(1), "abc"));
+  EXPECT_FALSE(hmac_md5_from("x" + state.substr(1), "abc"));
+}
+
 }  // namespace
 }  // namespace mail::tls

@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "platform/password/password.h"
+#include "service/auth/credentials.h"
 
 namespace mail {
 namespace {
@@ -85,7 +86,8 @@ TEST_F(AuthenticatorTest, EveryKindOfLoginWaitsForThePool) {
   }));
   started.acquire();                  // the only thread is busy
   ASSERT_TRUE(pool.try_post([] {}));  // and the only place to wait is taken
-  for (const char* user : {"jerry@yahoo.test", "nobody@yahoo.test", "old@yahoo.test", ""}) {
+  for (const char* user : {"jerry@yahoo.test", "nobody@yahoo.test", "old@yahoo.test", "",
+                           "jerry@yahoo.test/phone", "nobody@yahoo.test/phone"}) {
     EXPECT_EQ(check(pool, user, "secret").result, LoginResult::busy) << user;
     EXPECT_EQ(check(pool, user, "wrong").result, LoginResult::busy) << user;
   }
@@ -145,6 +147,129 @@ TEST_F(AuthenticatorTest, AChangeHoldsForTheNextLogin) {
   EXPECT_EQ(check(pool, "jerry@yahoo.test", "other").result, LoginResult::wrong);
   ASSERT_TRUE(store_->set_disabled(jerry, false));
   EXPECT_EQ(check(pool, "jerry@yahoo.test", "other").result, LoginResult::accept);
+}
+
+TEST_F(AuthenticatorTest, TheFirstLoginMakesScramKeysWhereThereAreNone) {
+  WorkerPool pool(1, 8);
+  EXPECT_EQ(store_->snapshot()->account("jerry@yahoo.test")->scram, "");
+  const std::string hash = store_->snapshot()->account("jerry@yahoo.test")->password_hash;
+  EXPECT_EQ(check(pool, "jerry@yahoo.test", "wrong").result, LoginResult::wrong);
+  EXPECT_EQ(store_->snapshot()->account("jerry@yahoo.test")->scram, "");
+  EXPECT_EQ(check(pool, "jerry@yahoo.test", "secret").result, LoginResult::accept);
+  EXPECT_TRUE(
+      store_->snapshot()->account("jerry@yahoo.test")->scram.starts_with("SCRAM-SHA-256$10000:"));
+  EXPECT_EQ(store_->snapshot()->account("jerry@yahoo.test")->password_hash, hash);
+}
+
+class AppPasswords : public AuthenticatorTest {
+ protected:
+  AppPasswords() {
+    phone_ = add("phone", {true, false});
+    reader_ = add("reader", {false, true});
+  }
+  std::string add(std::string_view name, Rights rights) {
+    const Mailbox jerry = Mailbox::parse("jerry@yahoo.test").value();
+    auto made = make_app_password(store_->login_secret(), jerry, name, rights).value();
+    EXPECT_TRUE(store_->add_app_password(jerry, made.row, clock_.wall_now()));
+    return made.password;
+  }
+  std::optional<WallTime> last_used(std::string_view name) {
+    const Mailbox jerry = Mailbox::parse("jerry@yahoo.test").value();
+    for (const AppPasswordUse& use : store_->app_passwords(jerry).value()) {
+      if (use.row.name == name) return use.last_used;
+    }
+    return std::nullopt;
+  }
+  WorkerPool pool_{1, 8};
+  std::string phone_;
+  std::string reader_;
+};
+
+TEST_F(AppPasswords, LetInBesideTheAccountsOwn) {
+  EXPECT_EQ(phone_.size(), 27u);
+  EXPECT_NE(phone_, reader_);
+  for (const char* user : {"jerry@yahoo.test", "Jerry@yahoo.test/Phone"}) {
+    const Authenticator::Answer answer = check(pool_, user, phone_);
+    EXPECT_EQ(answer.result, LoginResult::accept) << user;
+    EXPECT_EQ(answer.account, "jerry@yahoo.test") << user;
+  }
+  EXPECT_EQ(check(pool_, "jerry@yahoo.test", "secret").result, LoginResult::accept);
+}
+
+TEST_F(AppPasswords, OpenWhatTheyAreForAndNothingElse) {
+  EXPECT_EQ(check(pool_, "jerry@yahoo.test", reader_).result, LoginResult::wrong);
+  EXPECT_EQ(check(pool_, "jerry@yahoo.test/reader", reader_).result, LoginResult::wrong);
+  EXPECT_EQ(check(pool_, "jerry@yahoo.test/reader", phone_).result, LoginResult::wrong);
+  EXPECT_EQ(check(pool_, "jerry@yahoo.test/phone", "secret").result, LoginResult::wrong);
+  EXPECT_EQ(check(pool_, "jerry@yahoo.test/none", phone_).result, LoginResult::wrong);
+  EXPECT_EQ(check(pool_, "old@yahoo.test", phone_).result, LoginResult::wrong);
+  Authenticator authenticator(*store_, pool_, clock_);
+  Login login{
+      "jerry@yahoo.test", reader_, IpAddress::parse("192.0.2.1").value(), {}, LoginFor::read};
+  EXPECT_EQ(block_on(loop_, authenticator.check(login)).result, LoginResult::accept);
+}
+
+TEST_F(AppPasswords, AreGoneWhenTheyAreRemovedOrTheAccountIsDisabled) {
+  const Mailbox jerry = Mailbox::parse("jerry@yahoo.test").value();
+  ASSERT_TRUE(store_->set_disabled(jerry, true));
+  EXPECT_EQ(check(pool_, "jerry@yahoo.test", phone_).result, LoginResult::wrong);
+  ASSERT_TRUE(store_->set_disabled(jerry, false));
+  EXPECT_EQ(check(pool_, "jerry@yahoo.test", phone_).result, LoginResult::accept);
+  ASSERT_TRUE(store_->remove_app_password(jerry, "phone"));
+  EXPECT_EQ(check(pool_, "jerry@yahoo.test", phone_).result, LoginResult::wrong);
+}
+
+TEST_F(AppPasswords, TheirLastUseIsWrittenAtMostOnceInTenMinutes) {
+  Authenticator authenticator(*store_, pool_, clock_);
+  EXPECT_FALSE(last_used("phone"));
+  clock_.advance(Milliseconds{1'000});
+  const WallTime first = clock_.wall_now();
+  EXPECT_EQ(check(authenticator, "jerry@yahoo.test", phone_).result, LoginResult::accept);
+  EXPECT_EQ(last_used("phone"), first);
+  clock_.advance(Milliseconds{599'000});
+  EXPECT_EQ(check(authenticator, "jerry@yahoo.test", phone_).result, LoginResult::accept);
+  EXPECT_EQ(last_used("phone"), first);
+  clock_.advance(Milliseconds{1'000});
+  EXPECT_EQ(check(authenticator, "jerry@yahoo.test", phone_).result, LoginResult::accept);
+  EXPECT_EQ(last_used("phone"), clock_.wall_now());
+  EXPECT_FALSE(last_used("reader"));
+}
+
+// The pool is full: who was right a while ago needs no hash, all others do.
+TEST_F(AuthenticatorTest, ALoginThatWasRightNeedsNoHashForTenMinutes) {
+  std::binary_semaphore started(0);
+  std::binary_semaphore go_on(0);
+  WorkerPool pool(1, 1);
+  Authenticator authenticator(*store_, pool, clock_);
+  EXPECT_EQ(check(authenticator, "jerry@yahoo.test", "secret").result, LoginResult::accept);
+  ASSERT_TRUE(pool.try_post([&] {
+    started.release();
+    go_on.acquire();
+  }));
+  started.acquire();
+  ASSERT_TRUE(pool.try_post([] {}));
+  EXPECT_EQ(check(authenticator, "Jerry@yahoo.test", "secret").result, LoginResult::accept);
+  EXPECT_EQ(check(authenticator, "jerry@yahoo.test", "Secret").result, LoginResult::busy);
+  EXPECT_EQ(check(authenticator, "old@yahoo.test", "secret").result, LoginResult::busy);
+  const Mailbox jerry = Mailbox::parse("jerry@yahoo.test").value();
+  ASSERT_TRUE(store_->set_disabled(jerry, true));
+  EXPECT_EQ(check(authenticator, "jerry@yahoo.test", "secret").result, LoginResult::busy);
+  ASSERT_TRUE(store_->set_disabled(jerry, false));
+  EXPECT_EQ(check(authenticator, "jerry@yahoo.test", "secret").result, LoginResult::accept);
+  clock_.advance(Milliseconds{600'000});
+  EXPECT_EQ(check(authenticator, "jerry@yahoo.test", "secret").result, LoginResult::busy);
+  go_on.release();
+}
+
+TEST_F(AuthenticatorTest, AChangedPasswordIsNoKnownLogin) {
+  WorkerPool pool(1, 8);
+  Authenticator authenticator(*store_, pool, clock_);
+  const Mailbox jerry = Mailbox::parse("jerry@yahoo.test").value();
+  EXPECT_EQ(check(authenticator, "jerry@yahoo.test", "secret").result, LoginResult::accept);
+  ASSERT_TRUE(store_->set_password(jerry, password::hash("other").value()));
+  EXPECT_EQ(check(authenticator, "jerry@yahoo.test", "secret").result, LoginResult::wrong);
+  ASSERT_TRUE(store_->set_password(jerry, password::hash("secret").value()));
+  EXPECT_EQ(check(authenticator, "jerry@yahoo.test", "other").result, LoginResult::wrong);
 }
 
 }  // namespace

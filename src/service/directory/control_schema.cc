@@ -48,6 +48,32 @@ CREATE TABLE send_as (
   PRIMARY KEY (account, pattern)
 ) STRICT, WITHOUT ROWID;
 )sql",
+    R"sql(
+-- Keys for logins that never send the password; '' where there are none.
+ALTER TABLE account ADD COLUMN scram TEXT NOT NULL DEFAULT '';
+ALTER TABLE account ADD COLUMN cram_md5 TEXT NOT NULL DEFAULT '';
+
+CREATE TABLE app_password (
+  account INTEGER NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+  name TEXT NOT NULL,
+  digest TEXT NOT NULL,
+  scram TEXT NOT NULL,
+  may_submit INTEGER NOT NULL,
+  may_read INTEGER NOT NULL,
+  created INTEGER NOT NULL, -- milliseconds since 1970
+  last_used INTEGER,
+  PRIMARY KEY (account, name)
+) STRICT, WITHOUT ROWID;
+
+-- Not empty: a list, and the return path of its mail.
+ALTER TABLE alias ADD COLUMN owner TEXT NOT NULL DEFAULT '';
+
+-- What only this installation knows, by purpose.
+CREATE TABLE secret (
+  purpose TEXT PRIMARY KEY,
+  value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+)sql",
 };
 constexpr auto kVersion = static_cast<std::int64_t>(kSteps.size());
 

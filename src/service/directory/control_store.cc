@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "platform/sql/database.h"
+#include "service/directory/control_rows.h"
 #include "service/directory/control_schema.h"
 
 namespace mail {
@@ -16,12 +17,6 @@ std::unexpected<Error> no_domain(std::string_view name) {
                                       " here: add it first with 'mailwright "
                                       "domain add ",
                                       name, "'"));
-}
-
-std::unexpected<Error> no_account(std::string_view address) {
-  return fail(Errc::not_found, concat("no account ", address,
-                                      " here: 'mailwright account list' "
-                                      "shows all there are"));
 }
 
 std::unexpected<Error> is_an_alias(std::string_view address) {
@@ -116,6 +111,28 @@ Result<std::vector<std::string>> parse_members(const std::string& alias,
   return out;
 }
 
+// "" for an alias. Notices about the list's mail go there, so it must be there, and not the list:
+// each would become mail for the list again.
+Result<std::string> parse_list_owner(const std::string& list, const std::string& owner,
+                                     const Directory& directory) {
+  if (owner.empty()) return std::string();
+  if (list.starts_with('@')) {
+    return fail(Errc::invalid_argument,
+                concat("the catch-all ", list, " cannot be a list: give the list an address"));
+  }
+  MAIL_TRY(const Mailbox mailbox, parse_address(owner));
+  if (mailbox.key() == list) {
+    return fail(Errc::invalid_argument,
+                concat("the list ", list,
+                       " cannot own itself: name somebody who reads what can not be delivered"));
+  }
+  if (directory.resolve(mailbox).kind == Resolution::Kind::unknown_user) {
+    return fail(Errc::not_found,
+                concat("the owner ", mailbox.key(), " is nobody here: check its spelling"));
+  }
+  return mailbox.to_string();
+}
+
 // As they are kept and compared: in lower case, each once.
 Result<std::vector<std::string>> parse_patterns(const std::vector<std::string>& texts) {
   std::vector<std::string> out;
@@ -135,60 +152,6 @@ Result<std::vector<std::string>> parse_patterns(const std::vector<std::string>& 
   return out;
 }
 
-Result<void> read_grants(sql::Database& database, std::vector<AccountRow>& accounts) {
-  MAIL_TRY(sql::Statement query,
-           database.prepare("SELECT account, pattern FROM send_as ORDER BY account, pattern"));
-  auto account = accounts.begin();  // by id, like the grants
-  for (;;) {
-    MAIL_TRY(const bool row, query.step());
-    if (!row) return {};
-    const AccountId id{static_cast<std::uint64_t>(query.integer(0))};
-    while (account != accounts.end() && account->id != id) ++account;
-    if (account == accounts.end()) return fail(Errc::store_corrupt, "a grant without its account");
-    account->send_as.push_back(query.text(1));
-  }
-}
-
-Result<std::vector<DomainRow>> read_domains(sql::Database& database) {
-  std::vector<DomainRow> rows;
-  MAIL_TRY(sql::Statement query, database.prepare("SELECT name, owner FROM domain ORDER BY id"));
-  for (;;) {
-    MAIL_TRY(const bool row, query.step());
-    if (!row) return rows;
-    rows.push_back({query.text(0), query.text(1)});
-  }
-}
-
-Result<std::vector<AccountRow>> read_accounts(sql::Database& database) {
-  std::vector<AccountRow> rows;
-  MAIL_TRY(sql::Statement query,
-           database.prepare("SELECT id, address, password_hash, disabled, quota_bytes FROM account "
-                            "ORDER BY id"));
-  for (;;) {
-    MAIL_TRY(const bool row, query.step());
-    if (!row) return rows;
-    rows.push_back({.id = {static_cast<std::uint64_t>(query.integer(0))},
-                    .address = query.text(1),
-                    .password_hash = query.text(2),
-                    .disabled = query.integer(3) != 0,
-                    .quota_bytes = static_cast<std::uint64_t>(query.integer(4)),
-                    .has_quota = !query.is_null(4)});
-  }
-}
-
-Result<std::vector<AliasRow>> read_aliases(sql::Database& database) {
-  std::vector<AliasRow> rows;
-  MAIL_TRY(sql::Statement query,
-           database.prepare("SELECT alias, member FROM alias_member ORDER BY alias, position"));
-  for (;;) {
-    MAIL_TRY(const bool row, query.step());
-    if (!row) return rows;
-    std::string address = query.text(0);
-    if (rows.empty() || rows.back().address != address) rows.push_back({std::move(address), {}});
-    rows.back().members.push_back(query.text(1));
-  }
-}
-
 }  // namespace
 
 ControlStore::ControlStore(std::unique_ptr<sql::Database> database)
@@ -202,6 +165,7 @@ Result<std::unique_ptr<ControlStore>> ControlStore::open(const std::filesystem::
     return fail(migrated.error().code, concat(file.native(), ": ", migrated.error().detail));
   }
   std::unique_ptr<ControlStore> store(new ControlStore(std::move(database)));
+  MAIL_TRY(store->read_login_secret());
   MAIL_TRY(store->reload());
   return store;
 }
@@ -212,12 +176,8 @@ std::shared_ptr<const Directory> ControlStore::snapshot() const {
 }
 
 Result<void> ControlStore::reload() {
-  MAIL_TRY(std::vector<DomainRow> domains, read_domains(*database_));
-  MAIL_TRY(std::vector<AccountRow> accounts, read_accounts(*database_));
-  MAIL_TRY(read_grants(*database_, accounts));
-  MAIL_TRY(std::vector<AliasRow> aliases, read_aliases(*database_));
-  auto next = std::make_shared<const Directory>(std::move(domains), std::move(accounts),
-                                                std::move(aliases));
+  MAIL_TRY(Directory read, read_directory(*database_));
+  auto next = std::make_shared<const Directory>(std::move(read));
   const std::lock_guard lock(snapshot_mutex_);
   snapshot_.swap(next);  // the old one, if we were its last, dies after the lock
   return {};
@@ -281,8 +241,7 @@ Result<void> ControlStore::pass_on_domains_of(const std::string& account) {
       {account});
 }
 
-Result<AccountId> ControlStore::add_account(const Mailbox& address,
-                                            const std::string& password_hash,
+Result<AccountId> ControlStore::add_account(const Mailbox& address, const Credential& credential,
                                             std::optional<std::uint64_t> quota_bytes,
                                             const std::vector<std::string>& send_as) {
   const std::lock_guard lock(write_mutex_);
@@ -307,9 +266,10 @@ Result<AccountId> ControlStore::add_account(const Mailbox& address,
   }
   MAIL_TRY(sql::Transaction transaction, sql::Transaction::begin(*database_));
   MAIL_TRY(
-      database_->run("INSERT INTO account (domain, address, password_hash, quota_bytes) "
-                     "VALUES (?, ?, ?, ?)",
-                     {address.domain.text(), key, password_hash, quota}));
+      database_->run("INSERT INTO account (domain, address, password_hash, scram, cram_md5, "
+                     "quota_bytes) VALUES (?, ?, ?, ?, ?, ?)",
+                     {address.domain.text(), key, credential.password_hash, credential.scram,
+                      credential.cram_md5, quota}));
   const AccountId id{static_cast<std::uint64_t>(database_->last_insert_id())};
   MAIL_TRY(insert_grants(id, patterns));
   MAIL_TRY(database_->run("UPDATE domain SET owner = ? WHERE name = ? AND owner = ''",
@@ -317,23 +277,6 @@ Result<AccountId> ControlStore::add_account(const Mailbox& address,
   MAIL_TRY(transaction.commit());
   MAIL_TRY(reload());
   return id;
-}
-
-Result<void> ControlStore::set_password(const Mailbox& address, const std::string& password_hash) {
-  const std::lock_guard lock(write_mutex_);
-  MAIL_TRY(database_->run("UPDATE account SET password_hash = ? WHERE address = ?",
-                          {password_hash, address.key()}));
-  if (database_->changes() == 0) return no_account(address.key());
-  return reload();
-}
-
-Result<void> ControlStore::replace_hash(const std::string& address, const std::string& before,
-                                        const std::string& after) {
-  const std::lock_guard lock(write_mutex_);
-  MAIL_TRY(
-      database_->run("UPDATE account SET password_hash = ? WHERE address = ? AND password_hash = ?",
-                     {after, address, before}));
-  return reload();
 }
 
 Result<void> ControlStore::set_disabled(const Mailbox& address, bool disabled) {
@@ -411,7 +354,8 @@ Result<AccountId> ControlStore::remove_account(const Mailbox& address) {
 }
 
 Result<void> ControlStore::add_alias(const std::string& address,
-                                     const std::vector<std::string>& members) {
+                                     const std::vector<std::string>& members,
+                                     const std::string& owner) {
   const std::lock_guard lock(write_mutex_);
   const std::shared_ptr<const Directory> now = snapshot();
   MAIL_TRY(const AliasName name, parse_alias(address));
@@ -423,9 +367,10 @@ Result<void> ControlStore::add_alias(const std::string& address,
   }
   if (now->alias(name.address) != nullptr) return is_an_alias(name.address);
   MAIL_TRY(const std::vector<std::string> parsed, parse_members(name.address, members, *now));
+  MAIL_TRY(const std::string owner_address, parse_list_owner(name.address, owner, *now));
   MAIL_TRY(sql::Transaction transaction, sql::Transaction::begin(*database_));
-  MAIL_TRY(database_->run("INSERT INTO alias (address, domain) VALUES (?, ?)",
-                          {name.address, name.domain.text()}));
+  MAIL_TRY(database_->run("INSERT INTO alias (address, domain, owner) VALUES (?, ?, ?)",
+                          {name.address, name.domain.text(), owner_address}));
   std::int64_t position = 0;
   for (const std::string& member : parsed) {
     MAIL_TRY(database_->run("INSERT INTO alias_member (alias, position, member) VALUES (?, ?, ?)",

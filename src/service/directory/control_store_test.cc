@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 
@@ -162,10 +163,102 @@ TEST_F(ControlStoreTest, PasswordAndStateOfAnAccountChange) {
 TEST_F(ControlStoreTest, AHashIsReplacedOnlyWhereItIsStillTheOneThatWasChecked) {
   add_domain("yahoo.test");
   add_account("jerry@yahoo.test");
-  ASSERT_TRUE(store_->replace_hash("jerry@yahoo.test", "$y$other", "$y$new"));
+  ASSERT_TRUE(store_->refresh_password("jerry@yahoo.test", "$y$other", "$y$new"));
   EXPECT_EQ(store_->snapshot()->account("jerry@yahoo.test")->password_hash, "$y$hash");
-  ASSERT_TRUE(store_->replace_hash("jerry@yahoo.test", "$y$hash", "$y$new"));
+  ASSERT_TRUE(store_->refresh_password("jerry@yahoo.test", "$y$hash", "$y$new"));
   EXPECT_EQ(store_->snapshot()->account("jerry@yahoo.test")->password_hash, "$y$new");
+}
+
+TEST_F(ControlStoreTest, KeysOfAPasswordGoWithItAndAreKeptWhereItOnlyChangesItsForm) {
+  add_domain("yahoo.test");
+  Credential first("$y$first");
+  first.scram = "keys";
+  first.cram_md5 = "state";
+  ASSERT_TRUE(store_->add_account(address("jerry@yahoo.test"), first, std::nullopt));
+  const auto jerry = [this] { return *store_->snapshot()->account("jerry@yahoo.test"); };
+  EXPECT_EQ(jerry().scram, "keys");
+  EXPECT_EQ(jerry().cram_md5, "state");
+  EXPECT_TRUE(store_->snapshot()->has_cram_md5());
+  ASSERT_TRUE(store_->refresh_password("jerry@yahoo.test", "$y$first", "$y$again"));
+  EXPECT_EQ(jerry().scram, "keys");
+  Credential keyed("$y$again");
+  keyed.scram = "new keys";
+  ASSERT_TRUE(store_->refresh_password("jerry@yahoo.test", "$y$again", keyed));
+  EXPECT_EQ(jerry().scram, "new keys");
+  EXPECT_EQ(jerry().cram_md5, "state");
+  ASSERT_TRUE(store_->set_password(address("jerry@yahoo.test"), "$6$imported"));
+  EXPECT_EQ(jerry().scram, "");
+  EXPECT_EQ(jerry().cram_md5, "");
+  EXPECT_FALSE(store_->snapshot()->has_cram_md5());
+}
+
+TEST_F(ControlStoreTest, AppPasswordsComeAndGoWithTheirNamesAndTheirAccount) {
+  add_domain("yahoo.test");
+  add_account("jerry@yahoo.test");
+  add_account("ann@yahoo.test");
+  const Mailbox jerry = address("jerry@yahoo.test");
+  const WallTime made{Milliseconds{1'000}};
+  ASSERT_TRUE(store_->add_app_password(jerry, {"Phone", "d1", "k1", {true, false}}, made));
+  ASSERT_TRUE(store_->add_app_password(jerry, {"laptop", "d2", "k2", {}}, made));
+  expect_error(store_->add_app_password(jerry, {"phone", "d3", "k3", {}}, made),
+               Errc::already_exists, "phone of jerry@yahoo.test is here already");
+  for (const char* bad : {"", "a/b", "a b", "a@b", "123456789012345678901234567890123"}) {
+    expect_error(store_->add_app_password(jerry, {bad, "d", "k", {}}, made), Errc::invalid_argument,
+                 "is no name for an app password");
+  }
+  expect_error(store_->add_app_password(address("no@yahoo.test"), {"x", "d", "k", {}}, made),
+               Errc::not_found, "no account");
+  reopen();
+  const AccountRow row = *store_->snapshot()->account("jerry@yahoo.test");
+  ASSERT_EQ(row.app_passwords.size(), 2u);
+  EXPECT_EQ(row.app_passwords[0].name, "laptop");
+  EXPECT_EQ(row.app_passwords[1].name, "phone");
+  EXPECT_EQ(row.app_passwords[1].digest, "d1");
+  EXPECT_EQ(row.app_passwords[1].scram, "k1");
+  EXPECT_EQ(row.app_passwords[1].rights, (Rights{true, false}));
+
+  ASSERT_TRUE(store_->note_app_password_used(row.id, "phone", WallTime{Milliseconds{5'000}}));
+  const std::vector<AppPasswordUse> uses = store_->app_passwords(jerry).value();
+  ASSERT_EQ(uses.size(), 2u);
+  EXPECT_FALSE(uses[0].last_used);
+  EXPECT_EQ(uses[1].created, made);
+  EXPECT_EQ(uses[1].last_used, WallTime{Milliseconds{5'000}});
+
+  ASSERT_TRUE(store_->remove_app_password(jerry, "PHONE"));
+  expect_error(store_->remove_app_password(jerry, "phone"), Errc::not_found, "no app password");
+  EXPECT_EQ(store_->snapshot()->account("jerry@yahoo.test")->app_passwords.size(), 1u);
+  ASSERT_TRUE(store_->remove_account(jerry));
+  add_account("jerry@yahoo.test");
+  EXPECT_TRUE(store_->snapshot()->account("jerry@yahoo.test")->app_passwords.empty());
+}
+
+TEST_F(ControlStoreTest, TheSecretForLoginsStaysTheSame) {
+  const auto before = std::vector(store_->login_secret().begin(), store_->login_secret().end());
+  EXPECT_NE(before, std::vector<std::byte>(32));
+  reopen();
+  EXPECT_TRUE(std::ranges::equal(store_->login_secret(), before));
+}
+
+TEST_F(ControlStoreTest, AListHasAnOwnerWhoIsThere) {
+  add_domain("yahoo.test");
+  add_account("jerry@yahoo.test");
+  add_account("ann@yahoo.test");
+  ASSERT_TRUE(store_->add_alias("team@yahoo.test", {"ann@yahoo.test"}, "Jerry@Yahoo.test"));
+  ASSERT_TRUE(store_->add_alias("far@yahoo.test", {"ann@yahoo.test"}, "Owner@elsewhere.test"));
+  ASSERT_TRUE(store_->add_alias("plain@yahoo.test", {"ann@yahoo.test"}));
+  reopen();
+  const auto alias = [this](const char* text) { return *store_->snapshot()->alias(text); };
+  EXPECT_EQ(to_lower(alias("team@yahoo.test").owner), "jerry@yahoo.test");
+  EXPECT_EQ(alias("far@yahoo.test").owner, "Owner@elsewhere.test");
+  EXPECT_FALSE(alias("plain@yahoo.test").is_list());
+  expect_error(store_->add_alias("x@yahoo.test", {"ann@yahoo.test"}, "x@yahoo.test"),
+               Errc::invalid_argument, "cannot own itself");
+  expect_error(store_->add_alias("x@yahoo.test", {"ann@yahoo.test"}, "no@yahoo.test"),
+               Errc::not_found, "owner no@yahoo.test is nobody here");
+  expect_error(store_->add_alias("@yahoo.test", {"ann@yahoo.test"}, "ann@yahoo.test"),
+               Errc::invalid_argument, "cannot be a list");
+  expect_error(store_->add_alias("x@yahoo.test", {"ann@yahoo.test"}, "nonsense"),
+               Errc::invalid_argument, "is no mail address");
 }
 
 TEST_F(ControlStoreTest, TheFirstAccountOwnsItsDomainWhereNobodyIsNamed) {
@@ -237,15 +330,17 @@ TEST_F(ControlStoreTest, ADomainGoesWithItsAccountsOnlyWhenThatIsSaid) {
 
 TEST_F(ControlStoreTest, ANewerFileIsRefusedAndLeftAsItIs) {
   add_domain("yahoo.test");
+  std::int64_t ours = 0;
   store_.reset();
   {
     Result<std::unique_ptr<sql::Database>> raw = sql::Database::open(file_);
+    ours = (*raw)->user_version().value();
     ASSERT_TRUE((*raw)->set_user_version(1000));
   }
   expect_error(ControlStore::open(file_), Errc::store_newer, "a newer Mailwright has written it");
   Result<std::unique_ptr<sql::Database>> raw = sql::Database::open(file_);
   EXPECT_EQ((*raw)->user_version(), 1000);
-  ASSERT_TRUE((*raw)->set_user_version(2));
+  ASSERT_TRUE((*raw)->set_user_version(ours));
   raw->reset();
   reopen();
   EXPECT_TRUE(store_->snapshot()->is_local(domain("yahoo.test")));
@@ -305,7 +400,10 @@ TEST_F(ControlStoreTest, AFileOfTheFirstVersionIsBroughtUpWithAllItHolds) {
     EXPECT_TRUE(jerry->disabled);
     EXPECT_EQ(jerry->quota_bytes, 1000u);
     EXPECT_EQ(jerry->send_as.size(), static_cast<std::size_t>(round));
-    EXPECT_NE(now->alias("team@yahoo.test"), nullptr);
+    EXPECT_EQ(jerry->scram, "");
+    EXPECT_EQ(jerry->cram_md5, "");
+    ASSERT_NE(now->alias("team@yahoo.test"), nullptr);
+    EXPECT_FALSE(now->alias("team@yahoo.test")->is_list());
     ASSERT_TRUE(store_->grant(address("jerry@yahoo.test"), {"*@gmail.test"}));
   }
 }

@@ -34,6 +34,7 @@ Directory::Directory(std::vector<DomainRow> domains, std::vector<AccountRow> acc
     account_index_.emplace(accounts_[i].address, i);
     account_by_id_.emplace(accounts_[i].id, i);
     owner_index_.try_emplace(std::string(domain_of(accounts_[i].address)), i);  // the oldest
+    has_cram_md5_ |= !accounts_[i].cram_md5.empty();
   }
   for (std::size_t i = 0; i < domains_.size(); ++i) {
     domain_index_.emplace(domains_[i].name, i);
@@ -82,26 +83,33 @@ const AccountRow* Directory::owner_of(std::string_view domain) const {
 }
 
 // Level by level, so that each address is expanded once, at its least depth: the work is linear in
-// the aliases whatever they point at.
+// the aliases whatever they point at. Who is reached in several ways belongs to the shortest.
 void Directory::expand(std::string address, std::vector<Resolution::Member>& members) const {
+  struct Named {
+    std::string_view address;
+    std::string_view list_owner;
+  };
   std::unordered_set<std::string> seen;
   std::unordered_set<AccountId> accounts;
-  const auto add = [&](const std::string& as, const AccountRow& row) {
-    if (accounts.insert(row.id).second) members.push_back({as, row.id});
-  };
-  std::vector<std::string> level{std::move(address)};
+  std::vector<Named> level{{address, {}}};
   for (int depth = 0; depth <= kMaxAliasDepth && !level.empty(); ++depth) {
-    std::vector<std::string> next;
-    const auto open = [&next](const AliasRow& row) {
-      next.insert(next.end(), row.members.begin(), row.members.end());
-    };
-    for (const std::string& named : level) {
+    std::vector<Named> next;
+    for (const auto& [named, owner_before] : level) {
+      const auto add = [&](const std::string& as, const AccountRow& row) {
+        if (!accounts.insert(row.id).second) return;
+        members.push_back({as, row.id, std::string(owner_before)});
+      };
+      const auto open = [&](const AliasRow& row) {
+        for (const std::string& member : row.members) {
+          next.push_back({member, row.is_list() ? std::string_view(row.owner) : owner_before});
+        }
+      };
       const std::string_view domain = domain_of(named);
       const bool local = domain_index_.contains(domain);
-      const std::string member = local ? to_lower(named) : named;
+      const std::string member = local ? to_lower(named) : std::string(named);
       if (!seen.insert(member).second) continue;
       if (!local) {
-        members.push_back({member, std::nullopt});
+        members.push_back({member, std::nullopt, std::string(owner_before)});
       } else if (const AccountRow* row = find_account(member)) {
         add(member, *row);
       } else if (const AliasRow* list = find_alias(member)) {
@@ -136,13 +144,13 @@ Resolution Directory::resolve(const Mailbox& recipient) const {
     return resolution;
   }
   if (const AccountRow* row = find_account(address)) {  // nearly always
-    resolution.members.push_back({address, row->id});
+    resolution.members.push_back({address, row->id, {}});
   } else {
     expand(address, resolution.members);
   }
   if (resolution.always_taken && resolution.members.empty()) {  // an alias that leads nowhere
     if (const AccountRow* owner = owner_of(domain_of(address))) {
-      resolution.members.push_back({owner->address, owner->id});
+      resolution.members.push_back({owner->address, owner->id, {}});
     }
   }
   if (resolution.always_taken || !resolution.members.empty()) {
@@ -172,7 +180,8 @@ bool Directory::may_send_as(std::string_view login, const Mailbox& sender) const
   if (is_granted(*self, address)) return true;
   if (const AccountRow* named = find_account(address)) return named == self;
   if (const AliasRow* list = find_alias(address)) {
-    return list->members.size() == 1 && iequals(list->members[0], self->address);
+    return !list->is_list() && list->members.size() == 1 &&
+           iequals(list->members[0], self->address);
   }
   return account_without_tag(address) == self;
 }

@@ -22,6 +22,20 @@ struct DomainRow {
   std::string name;   // lower case
   std::string owner;  // account address: gets postmaster, abuse, root; "" until the first account
 };
+// What a login may be used for. One made for a phone need not open what it never needs.
+struct Rights {
+  bool submit = true;
+  bool read = true;
+  bool operator==(const Rights&) const = default;
+};
+// A password of its own for one program of a user's. It is generated, with 120 bits, so that a fast
+// digest of it is as good as a slow hash of a word.
+struct AppPasswordRow {
+  std::string name;    // lower case
+  std::string digest;  // AppPasswords::digest
+  std::string scram;   // as AccountRow::scram
+  Rights rights{};
+};
 struct AccountRow {
   AccountId id;
   std::string address;        // lower case
@@ -30,11 +44,18 @@ struct AccountRow {
   std::uint64_t quota_bytes = 0;  // only where has_quota
   bool has_quota = false;
   std::vector<std::string> send_as{};  // granted senders: "team@yahoo.test", "*@yahoo.test"; sorted
+  std::string scram{};                 // gsasl::ScramKeys as text; "" before they could be made
+  std::string cram_md5{};  // "" unless asked for: whoever reads it can log in by CRAM-MD5
+  std::vector<AppPasswordRow> app_passwords{};  // by name
 };
 struct AliasRow {
   std::string address;  // lower case; "@domain" is the catch-all of a domain
   // Addresses, local or not; those elsewhere keep the case of their local part (RFC 5321 §2.4).
   std::vector<std::string> members;
+  // RFC 5321 §3.9.2: not empty makes it a list, whose mail goes out with this return path; an alias
+  // (§3.9.1) keeps the sender's.
+  std::string owner{};
+  bool is_list() const { return !owner.empty(); }
 };
 
 // Who an address is, after expansion of aliases (at most 10 deep, loops cut, doubles removed, local
@@ -44,6 +65,13 @@ struct Resolution {
   struct Member {
     std::string address;               // final recipient; in lower case if local
     std::optional<AccountId> account;  // nothing: an address elsewhere, a route decides
+    // Owner of the list that sent it here, the innermost where lists are nested: the delivery's
+    // reverse path (RFC 5321 §3.9.2). "": no list was crossed, the sender's is kept, as it is where
+    // the sender is <> (a notice must not cause notices). A list ends what the sender asked to be
+    // told: a DSN asked for on success says "delivered" when the list has taken the message, and
+    // its deliveries carry no NOTIFY or ORCPT of the sender's (RFC 3461 §5.2.7.2; an alias:
+    // §5.2.7.3).
+    std::string list_owner{};
   };
   Kind kind = Kind::unknown_user;
   // Whether there are other members than the recipient itself. False: the one member's address is
@@ -70,6 +98,8 @@ class Directory {
   const AccountRow* account(std::string_view address) const;
   const AccountRow* account(AccountId id) const;
   const AliasRow* alias(std::string_view address) const;
+  // Whether any account may log in by CRAM-MD5: only then it is offered.
+  bool has_cram_md5() const { return has_cram_md5_; }
   // Whether `login` may use this sender: its own address, with any +tag, an alias whose only member
   // it is, or what was granted to it (RFC 6409 §6.1). A tagged address that is somebody's own is
   // that one's, a catch-all gives no right to send, and a granted address is granted without tags.
@@ -102,6 +132,7 @@ class Directory {
   Index alias_index_;
   Index owner_index_;  // domain -> account
   std::unordered_map<AccountId, std::size_t> account_by_id_;
+  bool has_cram_md5_ = false;
 };
 
 }  // namespace mail

@@ -270,5 +270,47 @@ TEST_F(DirectoryTest, AccountsAreFoundByAddressAndId) {
   EXPECT_EQ(directory.account(AccountId{99}), nullptr);
 }
 
+// RFC 5321 §3.9.2; an alias (§3.9.1) keeps the sender's return path.
+TEST_F(DirectoryTest, MembersOfAListCarryItsOwner) {
+  const Directory directory =
+      make({{"team@yahoo.test", {"ann@yahoo.test", "x@elsewhere.test"}, "boss@yahoo.test"},
+            {"plain@yahoo.test", {"ann@yahoo.test"}}});
+  const Resolution list = directory.resolve(address("team@yahoo.test"));
+  ASSERT_EQ(members(list), "ann@yahoo.test x@elsewhere.test");
+  EXPECT_TRUE(list.expanded);
+  EXPECT_EQ(list.members[0].list_owner, "boss@yahoo.test");
+  EXPECT_EQ(list.members[1].list_owner, "boss@yahoo.test");
+  EXPECT_EQ(directory.resolve(address("plain@yahoo.test")).members[0].list_owner, "");
+  EXPECT_EQ(directory.resolve(address("ann@yahoo.test")).members[0].list_owner, "");
+}
+
+TEST_F(DirectoryTest, OfNestedListsTheInnermostOwnsAndAnAliasWithinKeepsTheOwner) {
+  const Directory directory = make({{"all@yahoo.test",
+                                     {"team@yahoo.test", "jerry@yahoo.test", "alias@yahoo.test"},
+                                     "outer@yahoo.test"},
+                                    {"team@yahoo.test", {"ann@yahoo.test"}, "inner@yahoo.test"},
+                                    {"alias@yahoo.test", {"old@yahoo.test"}}});
+  const Resolution all = directory.resolve(address("all@yahoo.test"));
+  ASSERT_EQ(members(all), "jerry@yahoo.test ann@yahoo.test old@yahoo.test");
+  EXPECT_EQ(all.members[0].list_owner, "outer@yahoo.test");
+  EXPECT_EQ(all.members[1].list_owner, "inner@yahoo.test");
+  EXPECT_EQ(all.members[2].list_owner, "outer@yahoo.test");
+}
+
+TEST_F(DirectoryTest, WhoIsReachedWithAndWithoutAListBelongsToTheShorterWay) {
+  const Directory directory = make({{"both@yahoo.test", {"team@yahoo.test", "ann@yahoo.test"}},
+                                    {"team@yahoo.test", {"ann@yahoo.test"}, "boss@yahoo.test"}});
+  const Resolution both = directory.resolve(address("both@yahoo.test"));
+  ASSERT_EQ(members(both), "ann@yahoo.test");
+  EXPECT_EQ(both.members[0].list_owner, "");
+}
+
+TEST_F(DirectoryTest, TheOnlyMemberOfAListMayNotSendAsTheList) {
+  const Directory directory = make({{"team@yahoo.test", {"ann@yahoo.test"}, "boss@yahoo.test"},
+                                    {"me@yahoo.test", {"ann@yahoo.test"}}});
+  EXPECT_FALSE(directory.may_send_as("ann@yahoo.test", address("team@yahoo.test")));
+  EXPECT_TRUE(directory.may_send_as("ann@yahoo.test", address("me@yahoo.test")));
+}
+
 }  // namespace
 }  // namespace mail

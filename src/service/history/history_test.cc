@@ -32,7 +32,7 @@ class HistoryTest : public testing::Test {
                     .recipient = "",
                     .recipients = recipients,
                     .facts = {}}};
-    made.recipients = std::move(recipients);
+    made.recipients.assign(recipients.begin(), recipients.end());
     return made;
   }
   static void expand(Draft& made, const std::string& recipient, std::vector<std::string> members) {
@@ -43,7 +43,7 @@ class HistoryTest : public testing::Test {
                            .recipients = std::move(members),
                            .facts = {}});
   }
-  static void deliver(Draft& made, Target target, std::vector<std::string> recipients) {
+  static void deliver(Draft& made, Target target, std::vector<Recipient> recipients) {
     made.deliveries.push_back({.target = std::move(target),
                                .recipients = std::move(recipients),
                                .reverse_path = made.reverse_path,
@@ -134,7 +134,7 @@ TEST_F(HistoryTest, TheEventsAddUpToTheCounters) {
   deliver(mixed, ToMailbox{AccountId{2}, "Junk"}, {"ann@yahoo.test"});
   deliver(mixed, Held{"by route"}, {"far@away.test", "far@away.test"});
   deliver(mixed, Discarded{"by route"}, {"x@gone.test"});
-  deliver(mixed, ToRoute{"mx", "gmail.test", "", clock_.wall_now()}, {"tom@gmail.test"});
+  deliver(mixed, ToRoute{{"mx", "gmail.test", ""}, clock_.wall_now()}, {"tom@gmail.test"});
   commit(std::move(mixed));
   const Counters expected{.accepted = 706,
                           .delivered = 702,

@@ -11,7 +11,7 @@ TEST(DeliverToMailbox, AddsReturnPathAndDeliveredTo) {
   ASSERT_NE(target, nullptr);
   EXPECT_EQ(target->account, AccountId{7});
   EXPECT_EQ(target->folder, "INBOX");
-  EXPECT_EQ(delivery.recipients, std::vector<std::string>{"jerry@yahoo.test"});
+  EXPECT_EQ(delivery.recipients, std::vector<Recipient>{"jerry@yahoo.test"});
   EXPECT_EQ(delivery.reverse_path, "tom@gmail.test");
   EXPECT_EQ(delivery.added_fields,
             "Return-Path: <tom@gmail.test>\r\nDelivered-To: jerry@yahoo.test\r\n");

@@ -11,36 +11,58 @@ constexpr Milliseconds kMinute{60'000};
 
 }  // namespace
 
-std::string ClientTable::key_of(const IpAddress& address) {
-  if (address.is_v4()) return address.to_string();
-  IpAddress network = address;
-  std::fill(network.bytes.begin() + 8, network.bytes.end(), std::uint8_t{0});
-  return network.to_string();
+ClientKeys keys_of(const IpAddress& address) {
+  const bool v4 = address.is_v4();
+  const auto cut = [&address](std::size_t octets) {
+    IpAddress network = address;
+    std::fill(network.bytes.begin() + static_cast<std::ptrdiff_t>(octets), network.bytes.end(),
+              std::uint8_t{0});
+    return network.to_string();
+  };
+  return {v4 ? address.to_string() : cut(8), concat(cut(v4 ? 15 : 6), v4 ? "/24" : "/48")};
 }
 
-ClientTable::Admission ClientTable::admit(const std::string& key, bool exempt,
+std::uint32_t ClientTable::count_of(const Open& open, const std::string& key) {
+  const auto found = open.find(key);
+  return found == open.end() ? 0 : found->second;
+}
+
+void ClientTable::forget_one(Open& open, const std::string& key) {
+  const auto found = open.find(key);
+  if (found != open.end() && --found->second == 0) open.erase(found);
+}
+
+ClientTable::Admission ClientTable::admit(const ClientKeys& keys, bool exempt,
                                           const SmtpLimits& limits, Limits& buckets, MonoTime now) {
   const std::lock_guard lock(mutex_);
   if (total_ >= limits.max_connections) return Admission::server_full;
   if (!exempt) {
-    if (const auto mine = open_.find(key);
-        mine != open_.end() && mine->second >= limits.connections_per_client) {
+    if (count_of(by_client_, keys.client) >= limits.connections_per_client) {
       return Admission::client_full;
     }
-    if (!buckets.take(concat("connect ", key), 1, {limits.connections_per_minute, kMinute}, now)) {
+    if (count_of(by_network_, keys.network) >= limits.connections_per_network) {
+      return Admission::network_full;
+    }
+    if (!buckets.take(concat("connect ", keys.client), 1, {limits.connections_per_minute, kMinute},
+                      now)) {
       return Admission::client_too_fast;
     }
+    if (!buckets.take(concat("connect ", keys.network), 1,
+                      {limits.network_connections_per_minute, kMinute}, now)) {
+      return Admission::network_too_fast;
+    }
   }
-  ++open_[key];
+  ++by_client_[keys.client];
+  ++by_network_[keys.network];
   ++total_;
   return Admission::admitted;
 }
 
-void ClientTable::leave(const std::string& key) {
+void ClientTable::leave(const ClientKeys& keys) {
   const std::lock_guard lock(mutex_);
   --total_;
-  const auto mine = open_.find(key);
-  if (mine != open_.end() && --mine->second == 0) open_.erase(mine);
+  forget_one(by_client_, keys.client);
+  forget_one(by_network_, keys.network);
 }
 
 }  // namespace mail

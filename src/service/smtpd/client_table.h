@@ -1,5 +1,5 @@
-// Who is connected: the limits per client address and in all (security.md §3). IPv6 clients count
-// by /64. Any thread; one mutex, taken at connect and leave.
+// Who is connected: the limits per client, per network and in all (security.md §3). An IPv6 client
+// is a /64; a network is a /24, with IPv6 a /48. Any thread; one mutex, taken at connect and leave.
 #pragma once
 
 #include <atomic>
@@ -20,20 +20,34 @@ struct SmtpLimits {
   std::uint32_t connections_per_client = 50;
   std::uint32_t connections_per_minute = 60;
   std::uint32_t messages_per_minute = 300;
+  std::uint32_t connections_per_network = 500;
+  std::uint32_t network_connections_per_minute = 600;
+  std::uint32_t network_messages_per_minute = 3'000;
   LoginLimits failed_logins;
   std::uint32_t recipients_per_hour = 1'000;  // of one account
 };
 
+// Under which a client is counted.
+struct ClientKeys {
+  std::string client;   // "192.0.2.1", "2001:db8:1:2::"
+  std::string network;  // "192.0.2.0/24", "2001:db8:1::/48"
+};
+ClientKeys keys_of(const IpAddress& address);
+
 class ClientTable {
  public:
-  // "192.0.2.1", "2001:db8:1:2::": under which a client is counted.
-  static std::string key_of(const IpAddress& address);
-
-  enum class Admission : std::uint8_t { admitted, server_full, client_full, client_too_fast };
+  enum class Admission : std::uint8_t {
+    admitted,
+    server_full,
+    client_full,
+    client_too_fast,
+    network_full,
+    network_too_fast
+  };
   // `exempt`: in [relay] networks. Whoever is admitted must leave() again.
-  Admission admit(const std::string& key, bool exempt, const SmtpLimits& limits, Limits& buckets,
+  Admission admit(const ClientKeys& keys, bool exempt, const SmtpLimits& limits, Limits& buckets,
                   MonoTime now);
-  void leave(const std::string& key);
+  void leave(const ClientKeys& keys);
 
   std::size_t connections() const { return total_; }
   // Few connections are left: idle ones get less time.
@@ -43,7 +57,11 @@ class ClientTable {
 
  private:
   std::mutex mutex_;
-  std::unordered_map<std::string, std::uint32_t> open_;  // connections by client
+  using Open = std::unordered_map<std::string, std::uint32_t>;  // connections
+  static std::uint32_t count_of(const Open& open, const std::string& key);
+  static void forget_one(Open& open, const std::string& key);
+  Open by_client_;
+  Open by_network_;
   std::atomic<std::size_t> total_{0};
 };
 

@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "base/log.h"
+#include "platform/idn/idn.h"
+#include "service/auth/challenge_login.h"
 #include "service/smtpd/lookup.h"
 
 namespace mail {
@@ -31,18 +33,27 @@ bool is_goodbye(std::string_view replies) {
 
 }  // namespace
 
-Connection::Connection(net::Stream stream, std::shared_ptr<const ServedListener> settings,
-                       smtp::Peer peer, std::string client_key, Services& services,
-                       ClientTable& clients)
-    : stream_(std::move(stream)),
+Connection::Connection(net::IoThread& thread, net::Stream stream,
+                       std::shared_ptr<const ServedListener> settings, smtp::Peer peer,
+                       bool by_proxy, Services& services, ClientTable& clients)
+    : thread_(thread),
+      stream_(std::move(stream)),
       settings_(std::move(settings)),
       peer_(peer),
-      client_key_(std::move(client_key)),
+      keys_(keys_of(peer.address)),
+      by_proxy_(by_proxy),
+      admitted_(!by_proxy),
       services_(services),
       clients_(clients),
       session_(settings_->listener, peer_, services.clock.mono_now()) {}
 
+Connection::~Connection() {
+  if (admitted_) clients_.leave(keys_);
+  log::debug("smtpd.session_closed", {{"client", keys_.client}});
+}
+
 Task<void> Connection::run() {
+  if (by_proxy_ && !co_await learn_client()) co_return;
   if (!co_await greet()) co_return;
   while (!closed_) {
     if (std::optional<smtp::Action> action = session_.next()) {
@@ -64,6 +75,7 @@ Task<void> Connection::run() {
       drained_ = false;
     }
   }
+  if (hop_ != nullptr) co_await hop_->end();
   co_await hang_up();
 }
 
@@ -75,8 +87,11 @@ Task<bool> Connection::greet() {
     if (!secured || stopping_) co_return false;
     session_ = smtp::ServerSession(settings_->listener, peer_, now());
   }
+  session_.set_idn(&idn::kFunctions);
+  session_.set_wall_time(services_.clock.wall_now());
   session_.set_tls_available(settings_->tls != nullptr);
   session_.set_stressed(clients_.stressed(settings_->limits));
+  session_.set_cram_md5(services_.authenticator.offers_cram_md5());
   if (implicit) {
     session_.tls_established({stream_.cipher()->version(), stream_.cipher()->cipher()});
   }
@@ -96,7 +111,7 @@ Task<Result<void>> Connection::start_tls() {
   }
   drained_ = false;
   if (!secured) {
-    log::info("smtpd.tls_failed", {{"client", client_key_},
+    log::info("smtpd.tls_failed", {{"client", keys_.client},
                                    {"listener", settings_->listener->address},
                                    {"error", describe(secured.error())}});
   }
@@ -143,10 +158,20 @@ void Connection::on_wait_failed(const Error& error) {
 void Connection::lose(const Error& error) {
   if (std::exchange(lost_, true)) return;
   if (error.code != Errc::closed && !stopping_) {
-    log::info("smtpd.session_failed", {{"client", client_key_}, {"error", describe(error)}});
+    log::info("smtpd.session_failed", {{"client", keys_.client}, {"error", describe(error)}});
+  }
+  if (std::exchange(relay_unsaid_, false)) {
+    log::warning("relay.possible_duplicate", {{"id", id_.to_string()},
+                                              {"client", keys_.client},
+                                              {"why", "the client went before it was told"}});
   }
   input_ = {};
   session_.disconnect();
+}
+
+void Connection::cut() {
+  stream_.close();
+  if (hop_ != nullptr) hop_->cut();
 }
 
 void Connection::shut_down() {
@@ -183,7 +208,10 @@ bool Connection::send_now(std::string& bytes) {
     lose(put.error());
     return true;
   }
-  if (*put == bytes.size()) return true;
+  if (*put == bytes.size()) {
+    relay_unsaid_ = false;
+    return true;
+  }
   bytes.erase(0, *put);
   return false;
 }
@@ -191,12 +219,15 @@ bool Connection::send_now(std::string& bytes) {
 // A peer that does not read is not read either: its session stands still here.
 Task<void> Connection::send(std::string bytes) {
   const MonoTime deadline = now() + settings_->listener->idle_timeout;
-  if (auto sent = co_await stream_.write_all(bytes, deadline); !sent) lose(sent.error());
+  const auto sent = co_await stream_.write_all(bytes, deadline);
+  if (!sent) lose(sent.error());
+  relay_unsaid_ = false;
 }
 
 bool Connection::perform_now(smtp::Action& action) {
   if (auto* reply = std::get_if<smtp::Send>(&action)) return send_now(reply->bytes);
   if (const auto* ask = std::get_if<smtp::AskSender>(&action)) {
+    if (hop_ != nullptr) hop_->begin_transaction();
     const smtp::SenderVerdict verdict = decide_sender(ask->reverse_path);
     if (verdict == smtp::SenderVerdict::accept && !services_.judges.empty()) return false;
     session_.answer(verdict);
@@ -205,7 +236,8 @@ bool Connection::perform_now(smtp::Action& action) {
   if (const auto* ask = std::get_if<smtp::AskRecipient>(&action)) {
     bool judges_too = false;
     const smtp::RecipientVerdict verdict = decide_recipient_now(ask->recipient, &judges_too);
-    if (judges_too) return false;
+    const bool through = verdict == smtp::RecipientVerdict::accept && ends_elsewhere();
+    if (judges_too || through) return false;
     session_.answer(verdict);
     return true;
   }
@@ -228,17 +260,20 @@ Task<void> Connection::perform(smtp::Action action) {
   if (auto* reply = std::get_if<smtp::Send>(&action)) {
     co_await send(std::move(reply->bytes));
   } else if (auto* message = std::get_if<smtp::JudgeAndCommit>(&action)) {
-    co_await commit(std::move(*message));
+    co_await (ends_elsewhere() ? send_through(std::move(*message)) : commit(std::move(*message)));
   } else if (auto* body = std::get_if<smtp::StageBody>(&action)) {
     co_await stage(std::move(body->chunk));
   } else if (std::holds_alternative<smtp::DropBody>(action)) {
     co_await drop_staged();
   } else if (auto* login = std::get_if<smtp::AskLogin>(&action)) {
     co_await check_login(std::move(*login));
+  } else if (auto* step = std::get_if<smtp::AskSaslStep>(&action)) {
+    co_await step_login(std::move(*step));
   } else if (auto* sender = std::get_if<smtp::AskSender>(&action)) {
     co_await ask_judges(std::move(sender->reverse_path));
   } else if (auto* recipient = std::get_if<smtp::AskRecipient>(&action)) {
-    co_await ask_judges(std::move(recipient->recipient));
+    co_await (ends_elsewhere() ? ask_hop(std::move(recipient->recipient))
+                               : ask_judges(std::move(recipient->recipient)));
   } else if (std::holds_alternative<smtp::UpgradeToTls>(action)) {
     MAIL_ASSERT(input_.empty());  // the session refuses what stands behind STARTTLS
     if (!co_await start_tls()) {

@@ -9,27 +9,40 @@
 #include <string_view>
 
 #include "codec/smtp/server_session.h"
+#include "platform/net/io_thread.h"
 #include "platform/net/stream.h"
+#include "service/end_to_end/hop_conversation.h"
 #include "service/smtpd/smtpd.h"
 
 namespace mail {
 
+class ChallengeLogin;
+
 class Connection {
  public:
-  Connection(net::Stream stream, std::shared_ptr<const ServedListener> settings, smtp::Peer peer,
-             std::string client_key, Services& services, ClientTable& clients);
+  // `by_proxy`: the peer is a balancer, which says first whose connection it is. Otherwise it was
+  // admitted already.
+  Connection(net::IoThread& thread, net::Stream stream,
+             std::shared_ptr<const ServedListener> settings, smtp::Peer peer, bool by_proxy,
+             Services& services, ClientTable& clients);
+  ~Connection();  // makes room for another
 
   Task<void> run();  // to the end of the session
 
   // From the same thread, while run() waits.
   void shut_down();  // 421 4.3.2, after what is being answered
-  void cut() { stream_.close(); }
+  void cut();
 
   Connection* next = nullptr;  // in the list of its Site
   Connection* previous = nullptr;
 
  private:
   MonoTime now() const { return services_.clock.mono_now(); }
+  bool ends_elsewhere() const { return settings_->listener->end_to_end(); }
+
+  // proxied.cc
+  Task<bool> learn_client();
+  bool admit_client();
 
   Task<bool> greet();
   Task<Result<void>> start_tls();
@@ -50,19 +63,31 @@ class Connection {
   // questions.cc
   smtp::SenderVerdict decide_sender(const ReversePath& path);
   Task<void> ask_judges(ReversePath path);
+  bool client_may_send_more();
   bool account_may_send_more();
   smtp::RecipientVerdict decide_recipient_now(const Mailbox& recipient, bool* ask_judges_too);
   Task<void> ask_judges(Mailbox recipient);
   Task<void> check_login(smtp::AskLogin login);
+  Task<void> step_login(smtp::AskSaslStep step);
+  void answer_login(Authenticator::Answer answer);
   smtp::DataVerdict begin_message();
   Task<void> stage(std::string chunk);
   Task<void> drop_staged();
   Task<void> commit(smtp::JudgeAndCommit input);
 
+  // through.cc: mode = "end-to-end"
+  Task<void> ask_hop(Mailbox recipient);
+  Task<void> send_through(smtp::JudgeAndCommit input);
+  Task<void> record_relayed(Draft draft, std::vector<record::Fact> facts);
+  void look_for_client();
+
+  net::IoThread& thread_;
   net::Stream stream_;
   std::shared_ptr<const ServedListener> settings_;
   smtp::Peer peer_;
-  const std::string client_key_;
+  ClientKeys keys_;
+  bool by_proxy_;
+  bool admitted_;
   Services& services_;
   ClientTable& clients_;
   smtp::ServerSession session_;  // begun anew after the handshake, where TLS is implicit
@@ -76,9 +101,13 @@ class Connection {
   bool closed_ = false;
   bool said_goodbye_ = false;  // the last reply was that to QUIT
 
-  MessageId id_;  // of the message under way
+  std::unique_ptr<ChallengeLogin> login_;  // the exchange of challenge and response under way
+  MessageId id_;                           // of the message under way
   std::uint32_t staged_chunks_ = 0;
   std::optional<Errc> stage_failed_;
+
+  std::unique_ptr<HopConversation> hop_;  // end-to-end, from the first RCPT on
+  bool relay_unsaid_ = false;  // the hop took the message under way; its client has not heard so
 };
 
 }  // namespace mail

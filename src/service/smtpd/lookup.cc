@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "platform/idn/idn.h"
 
 namespace mail {
 namespace {
@@ -12,12 +13,12 @@ using Kind = smtp::LookupVerdict::Kind;
 
 std::vector<Mailbox> meant_by(std::string_view name, const Directory& directory) {
   std::vector<Mailbox> out;
-  if (auto mailbox = Mailbox::parse(name)) {
+  if (auto mailbox = Mailbox::parse(name, &idn::kFunctions)) {
     out.push_back(*std::move(mailbox));
     return out;
   }
   for (const DomainRow& domain : directory.domains()) {
-    if (auto mailbox = Mailbox::parse(concat(name, "@", domain.name))) {
+    if (auto mailbox = Mailbox::parse(concat(name, "@", domain.name), &idn::kFunctions)) {
       out.push_back(*std::move(mailbox));
     }
   }

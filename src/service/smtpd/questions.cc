@@ -3,6 +3,9 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "codec/address/utf8.h"
+#include "platform/idn/idn.h"
+#include "service/auth/challenge_login.h"
 #include "service/policy/access.h"
 #include "service/smtpd/connection.h"
 #include "service/smtpd/recipient.h"
@@ -26,10 +29,11 @@ SenderVerdict sender_verdict(const Verdict& verdict) {
   return SenderVerdict::accept;
 }
 
-RecipientVerdict recipient_verdict(const Verdict& verdict) {
-  if (std::holds_alternative<Reject>(verdict)) return RecipientVerdict::refused;
-  if (std::holds_alternative<Defer>(verdict)) return RecipientVerdict::try_later;
-  return RecipientVerdict::accept;
+// A user beyond ASCII may be spelled in any way that mail to it may be.
+std::string account_name(std::string user) {
+  if (is_ascii(user)) return user;
+  const auto mailbox = Mailbox::parse(user, &idn::kFunctions);
+  return mailbox ? mailbox->key() : std::move(user);
 }
 
 }  // namespace
@@ -42,9 +46,7 @@ SenderVerdict Connection::decide_sender(const ReversePath& path) {
   if (allowed != SenderVerdict::accept) return allowed;
   if (!services_.store.healthy()) return SenderVerdict::try_later;
   if (services_.store.storage_low()) return SenderVerdict::storage_full;
-  if (client.login.empty() && !peer_.may_relay &&
-      !services_.limits.take(concat("message ", client_key_), 1,
-                             {settings_->limits.messages_per_minute, kMinute}, now())) {
+  if (client.login.empty() && !peer_.may_relay && !client_may_send_more()) {
     return SenderVerdict::too_many;
   }
   return SenderVerdict::accept;
@@ -55,6 +57,14 @@ Task<void> Connection::ask_judges(ReversePath path) {
   session_.answer(sender_verdict(verdict));
 }
 
+bool Connection::client_may_send_more() {
+  const SmtpLimits& limits = settings_->limits;
+  return services_.limits.take(concat("message ", keys_.client), 1,
+                               {limits.messages_per_minute, kMinute}, now()) &&
+         services_.limits.take(concat("message ", keys_.network), 1,
+                               {limits.network_messages_per_minute, kMinute}, now());
+}
+
 // Against stolen passwords. Counted by recipient: one message can reach a thousand people.
 bool Connection::account_may_send_more() {
   const std::string& account = session_.client().login;
@@ -63,7 +73,7 @@ bool Connection::account_may_send_more() {
   if (services_.limits.take(concat("recipient ", account), 1, {cap, kHour}, now())) return true;
   if (services_.limits.take(concat("recipient-log ", account), 1, {1, kMinute}, now())) {
     log::warning("smtpd.account_over_limit",
-                 {{"account", account}, {"client", client_key_}, {"recipients_per_hour", cap}});
+                 {{"account", account}, {"client", keys_.client}, {"recipients_per_hour", cap}});
   }
   return false;
 }
@@ -72,7 +82,7 @@ RecipientVerdict Connection::decide_recipient_now(const Mailbox& recipient, bool
   const auto directory = services_.control.snapshot();
   const RecipientDecision decision =
       decide_recipient(*settings_->listener, session_.client(), session_.transaction(), recipient,
-                       *directory, *settings_->routes, services_.store);
+                       *directory, services_.store);
   if (decision.verdict == RecipientVerdict::accept && !account_may_send_more()) {
     return RecipientVerdict::too_many;
   }
@@ -84,26 +94,47 @@ RecipientVerdict Connection::decide_recipient_now(const Mailbox& recipient, bool
 Task<void> Connection::ask_judges(Mailbox recipient) {
   const Verdict verdict =
       co_await services_.judges.recipient(session_.client(), session_.transaction(), recipient);
-  session_.answer(recipient_verdict(verdict));
+  session_.answer(verdict_of(verdict));
 }
 
 Task<void> Connection::check_login(smtp::AskLogin login) {
-  Login asked{std::move(login.user), std::move(login.password), peer_.address,
+  Login asked{account_name(std::move(login.user)), std::move(login.password), peer_.address,
               settings_->limits.failed_logins};
-  Authenticator::Answer answer = co_await services_.authenticator.check(std::move(asked));
+  answer_login(co_await services_.authenticator.check(std::move(asked)));
+}
+
+Task<void> Connection::step_login(smtp::AskSaslStep step) {
+  if (step.first) {
+    Login asked{{}, {}, peer_.address, settings_->limits.failed_logins};
+    login_ = services_.authenticator.begin(step.mechanism, std::move(asked),
+                                           settings_->listener->hostname);
+  }
+  ChallengeLogin::Next said = co_await login_->respond(std::move(step.response));
+  if (said.challenge) {
+    session_.answer(smtp::SaslChallenge{*std::move(said.challenge)});
+    co_return;
+  }
+  login_.reset();
+  answer_login(std::move(said.answer));
+}
+
+void Connection::answer_login(Authenticator::Answer answer) {
   switch (answer.result) {
     case LoginResult::accept:
       session_.answer(LoginVerdict::accept, std::move(answer.account));
+      break;
+    case LoginResult::malformed:
+      session_.answer(LoginVerdict::malformed, {});
       break;
     case LoginResult::busy:
       session_.answer(LoginVerdict::busy, {});
       break;
     case LoginResult::wrong:
-      log::info("smtpd.login_failed", {{"client", client_key_}});
+      log::info("smtpd.login_failed", {{"client", keys_.client}});
       session_.answer(LoginVerdict::wrong, {});
       break;
     case LoginResult::throttled:
-      log::info("smtpd.login_throttled", {{"client", client_key_}});
+      log::info("smtpd.login_throttled", {{"client", keys_.client}});
       session_.answer(LoginVerdict::throttled, {});
       break;
   }
@@ -112,6 +143,7 @@ Task<void> Connection::check_login(smtp::AskLogin login) {
 DataVerdict Connection::begin_message() {
   staged_chunks_ = 0;
   stage_failed_.reset();
+  if (hop_ != nullptr && !hop_->fits_content()) return {DataVerdict::Kind::no_eight_bit, {}};
   if (!services_.store.healthy()) return {DataVerdict::Kind::try_later, {}};
   id_ = services_.store.next_id();
   return {DataVerdict::Kind::accept,

@@ -9,13 +9,6 @@ namespace {
 
 using smtp::RecipientVerdict;
 
-// Only mail that is to be held or discarded can go elsewhere yet: without a route nothing would
-// ever become of it.
-bool is_routed(const std::string& address, const Routes& routes) {
-  const auto mailbox = Mailbox::parse(address);
-  return mailbox && routes.find(mailbox->domain).has_value();
-}
-
 bool is_full(AccountId id, std::uint64_t more, const Directory& directory, const MailStore& store) {
   const AccountRow* account = directory.account(id);
   if (account == nullptr || !account->has_quota) return false;
@@ -35,15 +28,9 @@ bool all_full(const Resolution& resolution, std::uint64_t more, const Directory&
 }
 
 RecipientVerdict decide_local(const Resolution& resolution, const smtp::Transaction& transaction,
-                              const Directory& directory, const Routes& routes,
-                              const MailStore& store) {
-  // An alias that leads nowhere at all is no better than a recipient elsewhere; where one member
-  // can be reached the spool holds the mail of the others.
-  const bool deliverable = std::any_of(resolution.members.begin(), resolution.members.end(),
-                                       [&](const Resolution::Member& member) {
-                                         return member.account || is_routed(member.address, routes);
-                                       });
-  if (!deliverable) return RecipientVerdict::relay_denied;
+                              const Directory& directory, const MailStore& store) {
+  // A list whose members are all gone is no better than a recipient elsewhere.
+  if (resolution.members.empty()) return RecipientVerdict::relay_denied;
   if (all_full(resolution, transaction.declared_size.value_or(0), directory, store)) {
     return RecipientVerdict::mailbox_full;
   }
@@ -52,14 +39,19 @@ RecipientVerdict decide_local(const Resolution& resolution, const smtp::Transact
 
 }  // namespace
 
+RecipientVerdict verdict_of(const Verdict& verdict) {
+  if (std::holds_alternative<Reject>(verdict)) return RecipientVerdict::refused;
+  if (std::holds_alternative<Defer>(verdict)) return RecipientVerdict::try_later;
+  return RecipientVerdict::accept;
+}
+
 RecipientDecision decide_recipient(const smtp::SmtpListener& listener, const smtp::Client& client,
                                    const smtp::Transaction& transaction, const Mailbox& recipient,
-                                   const Directory& directory, const Routes& routes,
-                                   const MailStore& store) {
+                                   const Directory& directory, const MailStore& store) {
   const Resolution resolution = directory.resolve(recipient);
   if (resolution.kind == Resolution::Kind::not_local) {
-    const bool taken = may_relay(listener, client) && routes.find(recipient.domain).has_value();
-    return {taken ? RecipientVerdict::accept : RecipientVerdict::relay_denied, false};
+    return {may_relay(listener, client) ? RecipientVerdict::accept : RecipientVerdict::relay_denied,
+            false};
   }
   if (resolution.always_taken) return {RecipientVerdict::accept, true};
   // "victim%elsewhere@here" is nobody's address but somebody's attempt; no catch-all takes it.
@@ -70,7 +62,7 @@ RecipientDecision decide_recipient(const smtp::SmtpListener& listener, const smt
   if (resolution.kind == Resolution::Kind::unknown_user) {
     return {RecipientVerdict::unknown_user, false};
   }
-  return {decide_local(resolution, transaction, directory, routes, store), false};
+  return {decide_local(resolution, transaction, directory, store), false};
 }
 
 }  // namespace mail

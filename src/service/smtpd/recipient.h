@@ -4,6 +4,7 @@
 
 #include "codec/smtp/server_session.h"
 #include "service/directory/directory.h"
+#include "service/policy/verdict.h"
 #include "service/spool/spool.h"
 #include "service/store/mail_store.h"
 
@@ -14,9 +15,12 @@ struct RecipientDecision {
   bool always_taken = false;  // no judge is asked (RFC 5321 §4.5.1)
 };
 
+// What a judge's word means for it. Hold and discard at RCPT concern the message: its own judge
+// decides then.
+smtp::RecipientVerdict verdict_of(const Verdict& verdict);
+
 RecipientDecision decide_recipient(const smtp::SmtpListener& listener, const smtp::Client& client,
                                    const smtp::Transaction& transaction, const Mailbox& recipient,
-                                   const Directory& directory, const Routes& routes,
-                                   const MailStore& store);
+                                   const Directory& directory, const MailStore& store);
 
 }  // namespace mail

@@ -1,71 +1,34 @@
 #include "service/smtpd/site.h"
 
-#include <algorithm>
+#include <utility>
 
-#include "base/log.h"
-#include "codec/smtp/replies.h"
+#include "service/smtpd/admission.h"
 
 namespace mail {
-namespace {
-
-bool is_in(const std::vector<IpNetwork>* networks, const IpAddress& address) {
-  return networks != nullptr &&
-         std::any_of(networks->begin(), networks->end(),
-                     [&](const IpNetwork& network) { return network.contains(address); });
-}
-
-// Best effort: the client is not worth waiting for.
-void refuse(net::Stream& stream, const smtp::SmtpListener& listener) {
-  if (listener.tls == smtp::TlsMode::implicit) return;  // it would not understand plain text
-  (void)stream.write_some(smtp::busy_greeting(listener.hostname)).has_value();
-  stream.finish_writing();
-}
-
-std::string_view to_string(ClientTable::Admission admission) {
-  switch (admission) {
-    case ClientTable::Admission::server_full:
-      return "max_connections";
-    case ClientTable::Admission::client_full:
-      return "connections_per_client";
-    case ClientTable::Admission::client_too_fast:
-      return "connection_rate";
-    case ClientTable::Admission::admitted:
-      break;
-  }
-  return "none";
-}
-
-}  // namespace
-
 Site::Site(net::IoThread& thread, Services& services, ClientTable& clients)
     : thread_(thread), services_(services), clients_(clients) {}
 
 void Site::take(net::Stream stream, std::shared_ptr<const ServedListener> settings) {
   const auto address = IpAddress::parse(stream.peer_address());
   if (!address || stopping_) return;
-  smtp::Peer peer{*address, stream.peer_port(), is_in(settings->relay_networks.get(), *address)};
-  if (!services_.store.healthy()) return refuse(stream, *settings->listener);  // security.md 10
-  std::string key = ClientTable::key_of(peer.address);
-  const ClientTable::Admission admission = clients_.admit(
-      key, peer.may_relay, settings->limits, services_.limits, services_.clock.mono_now());
-  if (admission != ClientTable::Admission::admitted) {
-    log::info("smtpd.refused", {{"client", key}, {"limit", to_string(admission)}});
-    return refuse(stream, *settings->listener);
+  const smtp::Peer peer = peer_of(*address, stream.peer_port(), *settings);
+  // Behind a balancer it is known later whose connection it is, and then it is counted.
+  const bool by_proxy = comes_by_proxy(*address, *settings);
+  if (!by_proxy && !admit(peer, keys_of(*address), *settings, stream, services_, clients_)) {
+    return;
   }
-  tasks_.spawn(serve(std::move(stream), std::move(settings), peer, std::move(key)));
+  tasks_.spawn(serve(std::move(stream), std::move(settings), peer, by_proxy));
 }
 
 Task<void> Site::serve(net::Stream stream, std::shared_ptr<const ServedListener> settings,
-                       smtp::Peer peer, std::string client_key) {
+                       smtp::Peer peer, bool by_proxy) {
   {
-    Connection connection(std::move(stream), std::move(settings), peer, client_key, services_,
-                          clients_);
+    Connection connection(thread_, std::move(stream), std::move(settings), peer, by_proxy,
+                          services_, clients_);
     link(connection);
     co_await connection.run();
     unlink(connection);
   }
-  clients_.leave(client_key);
-  log::debug("smtpd.session_closed", {{"client", client_key}});
   if (stopping_) {  // this task still counts: look when it has ended
     thread_.post([this] { report_if_idle(); });
   }

@@ -24,7 +24,7 @@ class Site {
 
  private:
   Task<void> serve(net::Stream stream, std::shared_ptr<const ServedListener> settings,
-                   smtp::Peer peer, std::string client_key);
+                   smtp::Peer peer, bool by_proxy);
   void link(Connection& connection);
   void unlink(Connection& connection);
   void report_if_idle();

@@ -19,6 +19,7 @@
 #include "platform/tls/context.h"
 #include "service/auth/authenticator.h"
 #include "service/directory/control_store.h"
+#include "service/end_to_end/next_hops.h"
 #include "service/policy/limits.h"
 #include "service/policy/verdict.h"
 #include "service/smtpd/client_table.h"
@@ -36,6 +37,7 @@ struct Services {
   Spool& spool;
   Limits& limits;
   const Clock& clock;
+  NextHops* next_hops = nullptr;  // null: there is no listener with mode = "end-to-end"
 };
 
 // A listener as it is to be served. Immutable: a reload makes new ones.

@@ -1,7 +1,10 @@
 // The server over loopback: what the driver adds to the session (waiting, storing, limits, end).
+#include <poll.h>
+
 #include <chrono>
 
 #include "base/base64.h"
+#include "service/routing/test_routes.h"
 #include "service/smtpd/test_server.h"
 
 namespace mail {
@@ -86,7 +89,7 @@ TEST_F(SmtpServerTest, NoFormOfAddressOpensARelay) {
 }
 
 TEST_F(SmtpServerTest, OnlyWhoMayRelayReachesARouteElsewhere) {
-  routes_ = Routes({{"hold.test", Route::hold}});
+  routes_ = routes_of({{"hold.test", Route::Kind::hold}});
   listener_.role = smtp::Role::relay;
   start();
   const auto ask = [&](const char* recipient) {
@@ -99,7 +102,7 @@ TEST_F(SmtpServerTest, OnlyWhoMayRelayReachesARouteElsewhere) {
   relay_networks_.push_back(*IpNetwork::parse("127.0.0.0/8"));
   ASSERT_TRUE(server_->apply({served()}));
   EXPECT_EQ(ask("x@hold.test"), "250 2.1.5");
-  EXPECT_EQ(ask("x@elsewhere.test"), "550 5.7.1");  // no route
+  EXPECT_EQ(ask("x@elsewhere.test"), "250 2.1.5");  // by MX
 }
 
 TEST_F(SmtpServerTest, AFullMailboxIsToldAtRcptButPostmasterIsAlwaysTaken) {
@@ -181,6 +184,100 @@ TEST_F(SmtpServerTest, TheRateOfConnectionsAndTheirNumberAreLimited) {
   limits_.connections_per_minute = 1000;
   ASSERT_TRUE(server_->apply({served()}));
   EXPECT_TRUE(TestClient(address()).reply().starts_with("421 "));
+}
+
+TEST_F(SmtpServerTest, NetworksHaveLimitsBesideTheirClients) {
+  limits_.connections_per_network = 2;
+  limits_.network_messages_per_minute = 3;
+  start();
+  TestClient one(address());
+  TestClient two(address());
+  greet(one);
+  greet(two);
+  EXPECT_TRUE(TestClient(address()).reply().starts_with("421 "));
+  for (TestClient* client : {&one, &two, &one}) {
+    EXPECT_TRUE(client->command("MAIL FROM:<a@gmail.test>").starts_with("250 "));
+    client->command("RSET");
+  }
+  EXPECT_TRUE(one.command("MAIL FROM:<a@gmail.test>").starts_with("421 4.7.0"));
+  clock_.advance(20s);  // one more every twenty seconds
+  EXPECT_TRUE(two.command("MAIL FROM:<a@gmail.test>").starts_with("250 "));
+}
+
+TEST(ClientKeys, AClientIsAnAddressOrA64AndItsNetworkA24OrA48) {
+  const auto keys = [](std::string_view address) { return keys_of(*IpAddress::parse(address)); };
+  EXPECT_EQ(keys("192.0.2.7").client, "192.0.2.7");
+  EXPECT_EQ(keys("192.0.2.7").network, "192.0.2.0/24");
+  EXPECT_EQ(keys("2001:db8:1:2:3:4:5:6").client, "2001:db8:1:2::");
+  EXPECT_EQ(keys("2001:db8:1:2:3:4:5:6").network, "2001:db8:1::/48");
+}
+
+class Networks : public testing::Test {
+ protected:
+  using Admission = ClientTable::Admission;
+  Admission admit(std::string_view address, bool exempt = false) {
+    return table_.admit(keys_of(*IpAddress::parse(address)), exempt, limits_, buckets_, now_);
+  }
+  ClientTable table_;
+  SmtpLimits limits_;
+  LocalLimits buckets_;
+  MonoTime now_{};
+};
+
+TEST_F(Networks, ANetworkFillsUpThoughNoClientOfItDoes) {
+  limits_.connections_per_network = 2;
+  EXPECT_EQ(admit("192.0.2.1"), Admission::admitted);
+  EXPECT_EQ(admit("192.0.2.2"), Admission::admitted);
+  EXPECT_EQ(admit("192.0.2.3"), Admission::network_full);
+  EXPECT_EQ(admit("192.0.3.3"), Admission::admitted) << "another network";
+  EXPECT_EQ(admit("192.0.2.4", true), Admission::admitted) << "[relay] networks are exempt";
+  table_.leave(keys_of(*IpAddress::parse("192.0.2.4")));
+  table_.leave(keys_of(*IpAddress::parse("192.0.2.1")));
+  EXPECT_EQ(admit("192.0.2.3"), Admission::admitted);
+  EXPECT_EQ(table_.connections(), 3U);
+}
+
+TEST_F(Networks, ANetworkHasARateOfConnections) {
+  limits_.network_connections_per_minute = 3;
+  for (const char* address : {"2001:db8:1:1::1", "2001:db8:1:2::1", "2001:db8:1:3::1"}) {
+    EXPECT_EQ(admit(address), Admission::admitted);
+  }
+  EXPECT_EQ(admit("2001:db8:1:4::1"), Admission::network_too_fast);
+  EXPECT_EQ(admit("2001:db8:2:4::1"), Admission::admitted);
+  now_ += 20s;
+  EXPECT_EQ(admit("2001:db8:1:4::1"), Admission::admitted);
+  EXPECT_EQ(admit("2001:db8:1:5::1"), Admission::network_too_fast);
+}
+
+TEST_F(SmtpServerTest, ABalancerSaysWhoseConnectionItIs) {
+  listener_.proxy_from = {*IpNetwork::parse("127.0.0.1")};
+  limits_.connections_per_client = 1;
+  start();
+  TestClient one(address());
+  one.send("PROXY TCP4 203.0.113.1 127.0.0.1 4711 25\r\n");
+  EXPECT_TRUE(one.reply().starts_with("220 "));
+  TestClient two(address());  // the balancer is not limited, its clients are
+  two.send("PROXY TCP4 203.0.113.2 127.0.0.1 4711 25\r\n");
+  EXPECT_TRUE(two.reply().starts_with("220 "));
+  TestClient again(address());
+  again.send("PROXY TCP4 203.0.113.1 127.0.0.1 4712 25\r\n");
+  EXPECT_TRUE(again.reply().starts_with("421 "));
+}
+
+TEST_F(SmtpServerTest, ABalancerThatSaysNothingIsNotWaitedForLong) {
+  listener_.proxy_from = {*IpNetwork::parse("127.0.0.1")};
+  start();
+  TestClient silent(address());
+  // Nobody tells when the server has begun to wait for it, so its time passes until it is over.
+  pollfd closed{silent.socket(), POLLIN, 0};
+  for (int i = 0; i < 100 && ::poll(&closed, 1, 50) == 0; ++i) {
+    clock_.advance(11s);
+    sweep();
+  }
+  EXPECT_EQ(silent.reply(), "");
+  TestClient eager(address());
+  eager.send("PROXY UNKNOWN\r\nEHLO a\r\n");
+  EXPECT_TRUE(eager.reply().starts_with("554 ")) << "talk before the greeting";
 }
 
 TEST_F(SmtpServerTest, WhoTalksBeforeTheGreetingIsRefused) {

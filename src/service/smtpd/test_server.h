@@ -23,6 +23,18 @@
 namespace mail {
 
 // Blocks; a server that does not answer within ten seconds fails the test.
+// Nothing is sent here.
+struct NoNotices final : NoticePolicy {
+  std::optional<record::Notice> decide(record::Notice, const Recipient&,
+                                       const MailOptions&) override {
+    return std::nullopt;
+  }
+  void due(const std::vector<MessageId>&) override {}
+};
+struct NoSender final : EnqueuedSink {
+  void enqueued(Enqueued) override {}
+};
+
 class TestClient {
  public:
   explicit TestClient(const net::Address& address) : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
@@ -91,7 +103,7 @@ class SmtpServerTest : public testing::Test {
     EXPECT_TRUE(control_->add_domain(*Domain::parse("yahoo.test"), ""));
     jerry_ = add_account("jerry@yahoo.test", std::nullopt);
     authenticator_ = std::make_unique<Authenticator>(*control_, pool_, clock_);
-    spool_ = std::make_unique<Spool>(store_, *control_, judges_, clock_);
+    spool_ = std::make_unique<Spool>(store_, *control_, judges_, clock_, outgoing_, notices_);
     listener_.address = "127.0.0.1:0";
     listener_.hostname = "mx.yahoo.test";
     listener_.tls = smtp::TlsMode::none;
@@ -168,6 +180,8 @@ class SmtpServerTest : public testing::Test {
   net::IoThread threads_[2] = {net::IoThread(clock_), net::IoThread(clock_)};
   smtp::SmtpListener listener_;
   Routes routes_;
+  NoSender outgoing_;
+  NoNotices notices_;
   std::vector<IpNetwork> relay_networks_;
   std::shared_ptr<const tls::ServerContext> tls_;
   SmtpLimits limits_;

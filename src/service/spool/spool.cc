@@ -32,7 +32,7 @@ record::Event received_event(const Draft& draft, const smtp::SmtpListener& liste
   fact("client", client.peer.address.to_string());
   fact("port", concat(client.peer.port));
   fact("helo", client.helo);
-  fact("protocol", client.protocol());
+  fact("protocol", client.protocol(draft.options.smtputf8));
   if (client.tls) {
     fact("tls", client.tls->version);
     fact("cipher", client.tls->cipher);
@@ -56,6 +56,8 @@ Kind take_content(Draft& draft, const smtp::SmtpListener& listener, smtp::JudgeA
   draft.size = input.size;
   draft.from = std::move(summary.from);
   draft.subject = std::move(summary.subject);
+  // RFC 8689 §4.1: REQUIRETLS on MAIL is stronger than the field.
+  draft.options.tls_optional = summary.tls_optional && !draft.options.require_tls;
   if (listener.role == smtp::Role::submission) {
     fix_up_header(draft, input.trace_size, summary, listener.hostname);
   }
@@ -123,13 +125,6 @@ Kind kind_of(const Error& error) {
 
 }  // namespace
 
-std::optional<Route> Routes::find(const std::string& domain) const {
-  auto found = by_domain_.find(domain);
-  if (found == by_domain_.end()) found = by_domain_.find("*");
-  if (found == by_domain_.end()) return std::nullopt;
-  return found->second;
-}
-
 std::string Spool::trace_fields(MessageId id, const smtp::SmtpListener& listener,
                                 const smtp::Client& client,
                                 const smtp::Transaction& transaction) const {
@@ -138,14 +133,17 @@ std::string Spool::trace_fields(MessageId id, const smtp::SmtpListener& listener
   // RFC 5321 §7.6: several names would tell recipients of each other.
   const std::string recipient =
       transaction.recipients.size() == 1 ? transaction.recipients[0].to_string() : std::string();
-  const bool masked = listener.role == smtp::Role::submission;  // security.md 60
+  // security.md 60: where its people sit and how they log in is nobody else's to know.
+  const bool masked =
+      listener.role == smtp::Role::submission && listener.trace_client == smtp::TraceClient::masked;
   std::string out;
   message::append_received(out, {.helo = client.helo,
                                  .client = masked ? nullptr : &client.peer.address,
                                  .by = listener.hostname,
-                                 .protocol = client.protocol(),
+                                 .protocol = client.protocol(transaction.options.smtputf8),
                                  .tls = tls,
                                  .id = id,
+                                 .priority = transaction.options.priority,
                                  .recipient = recipient,
                                  .at = clock_.wall_now()});
   return out;
@@ -163,6 +161,7 @@ Task<smtp::CommitVerdict> Spool::accept(MessageId id,
   draft.id = id;
   draft.received_at = clock_.wall_now();
   draft.reverse_path = transaction.reverse_path.to_string();
+  draft.options = transaction.options;
   draft.staged_chunks = staged_chunks;
   Kind kind =
       store_.storage_low() ? Kind::storage_full : take_content(draft, *listener, input, staged);
@@ -171,8 +170,10 @@ Task<smtp::CommitVerdict> Spool::accept(MessageId id,
   } else {
     draft.events.push_back(received_event(draft, *listener, client));
     const std::shared_ptr<const Directory> directory = control_.snapshot();
-    Expansion expansion(*directory, *routes, draft);
-    for (const Mailbox& recipient : transaction.recipients) expansion.add(recipient);
+    Expansion expansion(*directory, *routes, &notices_, draft);
+    for (const smtp::TakenRecipient& recipient : transaction.recipients) {
+      expansion.add(recipient, recipient.to_recipient(), client.login);
+    }
     if (!judges_.empty()) kind = co_await judge(client, draft);
   }
   const std::size_t recipients = count_recipients(draft);
@@ -188,10 +189,44 @@ Task<smtp::CommitVerdict> Spool::accept(MessageId id,
                                    {"recipients", recipients},
                                    {"size", size},
                                    {"client", client.peer.address.to_string()},
-                                   {"protocol", client.protocol()},
+                                   {"protocol", client.protocol(transaction.options.smtputf8)},
                                    {"ms", (clock_.mono_now() - started) / Milliseconds(1)}});
   }
   co_return smtp::CommitVerdict{.kind = kind, .id = id};
+}
+
+Task<Kind> Spool::prepare(Draft& draft, const smtp::SmtpListener& listener,
+                          const smtp::Client& client, const smtp::Transaction& transaction,
+                          smtp::JudgeAndCommit input) {
+  draft.received_at = clock_.wall_now();
+  draft.reverse_path = transaction.reverse_path.to_string();
+  draft.options = transaction.options;
+  const bool staged = draft.staged_chunks > 0 || !input.last_chunk.empty();
+  Kind kind = take_content(draft, listener, input, staged);
+  if (kind != Kind::accepted) {
+    log_refusal(draft.id, reason_of(kind));
+    co_return kind;
+  }
+  draft.events.push_back(received_event(draft, listener, client));
+  Delivery delivery{.target = Relayed{},
+                    .recipients = {},
+                    .reverse_path = draft.reverse_path,
+                    .added_fields = {}};
+  for (const smtp::TakenRecipient& taken : transaction.recipients) {
+    Recipient recipient = taken.to_recipient();
+    // Given twice it is counted once, as everywhere.
+    const auto given = std::ranges::find(draft.recipients, recipient.address, &Recipient::address);
+    if (given != draft.recipients.end()) continue;
+    draft.events.front().recipients.push_back(recipient.address);
+    delivery.recipients.push_back(recipient);
+    draft.recipients.push_back(std::move(recipient));
+  }
+  draft.deliveries.push_back(std::move(delivery));
+  if (!judges_.empty()) kind = co_await judge(client, draft);
+  if (kind == Kind::accepted && !input.last_chunk.empty()) {
+    kind = co_await stage_last(draft, std::move(input.last_chunk));
+  }
+  co_return kind;
 }
 
 Task<Kind> Spool::judge(const smtp::Client& client, Draft& draft) {
@@ -229,12 +264,15 @@ Task<Kind> Spool::stage_last(Draft& draft, std::string chunk) {
 Task<Kind> Spool::commit(Draft& draft) {
   draft.events.front().facts.push_back({"size", concat(draft.size)});
   const MessageId id = draft.id;
+  const bool due = !draft.notices.empty();
   const Result<void> committed = co_await store_.commit(std::span(&draft, 1));
   if (!committed) {
     log::error("message.commit_failed",
                {{"id", id.to_string()}, {"error", describe(committed.error())}});
     co_return kind_of(committed.error());
   }
+  if (std::optional<Enqueued> mail = enqueued_by(draft)) outgoing_.enqueued(std::move(*mail));
+  if (due) notices_.due({id});
   co_return Kind::accepted;
 }
 

@@ -5,39 +5,33 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 
 #include "base/clock.h"
 #include "base/task.h"
 #include "codec/smtp/server_session.h"
 #include "service/directory/control_store.h"
 #include "service/policy/verdict.h"
+#include "service/report/notice_policy.h"
+#include "service/routing/route.h"
+#include "service/store/enqueued.h"
 #include "service/store/mail_store.h"
 
 namespace mail {
 
-// Routes of the configuration, by recipient domain; until "Sending", hold and discard only.
-enum class Route : std::uint8_t { hold, discard };
-class Routes {
- public:
-  Routes() = default;
-  explicit Routes(std::unordered_map<std::string, Route> by_domain)
-      : by_domain_(std::move(by_domain)) {}
-  // Nothing: the domain has no route and there is no "*".
-  std::optional<Route> find(const Domain& domain) const { return find(domain.text()); }
-  std::optional<Route> find(const std::string& domain) const;  // in lower case
-
- private:
-  std::unordered_map<std::string, Route> by_domain_;  // lower case; "*" for the default
-};
-
 class Spool {
  public:
-  Spool(MailStore& store, ControlStore& control, JudgeChain& judges, const Clock& clock)
-      : store_(store), control_(control), judges_(judges), clock_(clock) {}
+  // `outgoing` is told what a commit put into queues; `notices` decides whom what became of it is
+  // told.
+  Spool(MailStore& store, ControlStore& control, JudgeChain& judges, const Clock& clock,
+        EnqueuedSink& outgoing, NoticePolicy& notices)
+      : store_(store),
+        control_(control),
+        judges_(judges),
+        clock_(clock),
+        outgoing_(outgoing),
+        notices_(notices) {}
 
   // The Received field for a message about to come in, for DataVerdict.
   std::string trace_fields(MessageId id, const smtp::SmtpListener& listener,
@@ -51,15 +45,25 @@ class Spool {
                                    std::shared_ptr<const Routes> routes, smtp::JudgeAndCommit input,
                                    std::uint32_t staged_chunks);
 
+  // End-to-end: all that accept() does before the commit, for mail that is sent on now. The draft
+  // has the message, its last chunk staged, and one delivery: Relayed, without facts yet, or what a
+  // judge made of it. Whatever comes of it, what was staged is the caller's to drop or commit.
+  Task<smtp::CommitVerdict::Kind> prepare(Draft& draft, const smtp::SmtpListener& listener,
+                                          const smtp::Client& client,
+                                          const smtp::Transaction& transaction,
+                                          smtp::JudgeAndCommit input);
+  Task<smtp::CommitVerdict::Kind> commit(Draft& draft);
+
  private:
   Task<smtp::CommitVerdict::Kind> judge(const smtp::Client& client, Draft& draft);
   Task<smtp::CommitVerdict::Kind> stage_last(Draft& draft, std::string chunk);
-  Task<smtp::CommitVerdict::Kind> commit(Draft& draft);
 
   MailStore& store_;
   ControlStore& control_;
   JudgeChain& judges_;
   const Clock& clock_;
+  EnqueuedSink& outgoing_;
+  NoticePolicy& notices_;
 };
 
 }  // namespace mail

@@ -173,14 +173,14 @@ TEST_F(SpoolTest, AJudgeMayAddFieldsTagsAndAFolder) {
 }
 
 TEST_F(SpoolTest, AJudgeMayHoldOrDiscardForEveryRecipient) {
-  routes_ = Routes({{"*", Route::discard}});
+  routes_ = routes_of({{"*", Route::Kind::discard}});
   to({"jerry@yahoo.test", "spike@yahoo.test", "a@b.test"});
   Fixed hold(Hold{"odd"});
   judges_ = {&hold};
   ASSERT_EQ(accept(kMail), Kind::accepted);
   EXPECT_EQ(fates(), (std::vector<std::string>{"jerry@yahoo.test=held", "spike@yahoo.test=held",
                                                "a@b.test=held"}));
-  EXPECT_EQ(block_on(loop_, store_.held(10))->at(0).reason, "odd");
+  EXPECT_EQ(block_on(loop_, store_.held(10))->at(0).delivery.reason, "odd");
   Fixed discard(Discard{"bad"});
   judges_ = {&discard};
   ASSERT_EQ(accept(kMail), Kind::accepted);
@@ -199,10 +199,59 @@ TEST_F(SpoolTest, AJudgeMayRefuseOrDefer) {
   EXPECT_EQ(store_.counters(), Counters{});
 }
 
+TEST_F(SpoolTest, WhatMailAndRcptAskedIsKept) {  // RFC 3461 §5.2.1
+  to({"jerry@yahoo.test", "spike@yahoo.test"});
+  transaction_.options.ret = Ret::headers;
+  transaction_.options.envid = "QQ314159";
+  transaction_.options.smtputf8 = true;
+  transaction_.recipients[0].notify = {.said = true, .success = true};
+  transaction_.recipients[0].original = "rfc822;j@gmail.test";
+  ASSERT_EQ(accept(kMail), Kind::accepted);
+  EXPECT_EQ(envelope().options, transaction_.options);
+  ASSERT_EQ(envelope().recipients.size(), 2U);
+  EXPECT_EQ(
+      envelope().recipients[0],
+      Recipient("jerry@yahoo.test", transaction_.recipients[0].notify, "rfc822;j@gmail.test"));
+  EXPECT_EQ(envelope().recipients[1], Recipient("spike@yahoo.test"));
+  EXPECT_EQ(fact("protocol"), "UTF8SMTP");
+}
+
+TEST_F(SpoolTest, TlsRequiredNoIsSeenButNotAgainstRequireTls) {  // RFC 8689 §4.1
+  to({"jerry@yahoo.test"});
+  const std::string mail = concat("TLS-Required: No\r\n", kMail);
+  ASSERT_EQ(accept(mail), Kind::accepted);
+  EXPECT_TRUE(envelope().options.tls_optional);
+  transaction_.options.require_tls = true;
+  ASSERT_EQ(accept(mail), Kind::accepted);
+  EXPECT_FALSE(envelope().options.tls_optional);
+  EXPECT_TRUE(envelope().options.require_tls);
+}
+
+TEST_F(SpoolTest, HeldMailIsQueuedUntilItsTime) {  // RFC 4865 §4.2
+  const WallTime until = kSpoolTestTime + std::chrono::hours(1);
+  to({"jerry@yahoo.test", "tuffy@elsewhere.test"});
+  transaction_.options.hold_until = until;
+  ASSERT_EQ(accept(kMail), Kind::accepted);
+  EXPECT_TRUE(mail_of(jerry_).empty());
+  EXPECT_EQ(fates(),
+            (std::vector<std::string>{"jerry@yahoo.test=queued", "tuffy@elsewhere.test=queued"}));
+  const auto waiting = block_on(loop_, store_.queued_of(last_id_));
+  ASSERT_TRUE(waiting && waiting->size() == 2);
+  for (const QueuedDelivery& delivery : *waiting) EXPECT_EQ(delivery.key.due, until);
+  EXPECT_EQ(waiting->at(0).delivery.added_fields, "");  // written when it is delivered
+}
+
+TEST_F(SpoolTest, ATimeThatHasPassedHoldsNothing) {
+  to({"jerry@yahoo.test"});
+  transaction_.options.hold_until = kSpoolTestTime;
+  ASSERT_EQ(accept(kMail), Kind::accepted);
+  EXPECT_EQ(mail_of(jerry_).size(), 1U);
+}
+
 TEST_F(SpoolTest, TheTraceNamesTheClientButNotOnSubmission) {
   to({"jerry@yahoo.test"});
   JudgeChain chain;
-  const Spool spool(store_, *control_, chain, clock_);
+  const Spool spool(store_, *control_, chain, clock_, outgoing_, policy_);
   const MessageId id = store_.next_id();
   const std::string open = spool.trace_fields(id, listener_, client_, transaction_);
   EXPECT_TRUE(open.starts_with("Received: from mail.gmail.test ([192.0.2.1])\r\n")) << open;

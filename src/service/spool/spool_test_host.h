@@ -11,6 +11,7 @@
 
 #include "base/executor.h"
 #include "base/text.h"
+#include "service/routing/test_routes.h"
 #include "service/spool/spool.h"
 #include "service/store/ledger.h"
 #include "service/store/model_mail_store.h"
@@ -18,6 +19,26 @@
 namespace mail {
 
 constexpr WallTime kSpoolTestTime{Milliseconds(1'795'299'348'123)};  // Sat, 21 Nov 2026 22:15:48
+
+struct RememberedMail final : EnqueuedSink {
+  void enqueued(Enqueued mail) override { told.push_back(std::move(mail)); }
+  std::vector<Enqueued> told;
+};
+
+// Tells what was asked for, as RFC 3461 §5.2 has it; service/report is the real one.
+struct PlainPolicy final : NoticePolicy {
+  std::optional<record::Notice> decide(record::Notice proposed, const Recipient& recipient,
+                                       const MailOptions&) override {
+    const bool failed = proposed.kind == record::NoticeKind::failed;
+    const bool asked = failed ? recipient.notify.wants_failure() : recipient.notify.success;
+    if (proposed.reverse_path.empty() || !asked) return std::nullopt;
+    return proposed;
+  }
+  void due(const std::vector<MessageId>& messages) override {
+    told.insert(told.end(), messages.begin(), messages.end());
+  }
+  std::vector<MessageId> told;
+};
 
 class SpoolTest : public testing::Test {
  protected:
@@ -76,7 +97,7 @@ class SpoolTest : public testing::Test {
     input.size = input.content.size() + chunk_octets;
     input.last_chunk = std::move(last);
     JudgeChain chain(judges_);
-    Spool spool(store_, *control_, chain, clock_);
+    Spool spool(store_, *control_, chain, clock_, outgoing_, policy_);
     const auto verdict =
         block_on(loop_, spool.accept(last_id_, std::make_shared<smtp::SmtpListener>(listener_),
                                      client_, transaction_, std::make_shared<Routes>(routes_),
@@ -139,6 +160,8 @@ class SpoolTest : public testing::Test {
   std::unique_ptr<ControlStore> control_;
   std::vector<Judge*> judges_;
   Routes routes_;
+  RememberedMail outgoing_;
+  PlainPolicy policy_;
   smtp::SmtpListener listener_;
   smtp::Client client_;
   smtp::Transaction transaction_;

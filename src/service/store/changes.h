@@ -2,12 +2,16 @@
 // batch and state together. Made by the caller, applied by the committer.
 #pragma once
 
-#include <map>
+#include <set>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "service/store/committer.h"
+#include "service/store/envelope_changes.h"
+#include "service/store/ledger.h"
+#include "service/store/outcome.h"
 #include "service/store/staging.h"
 #include "service/store/store_state.h"
 
@@ -20,7 +24,22 @@ struct Group {
   WallTime now;
   bool storage_low = false;             // no new mail
   std::vector<MessageId> acknowledged;  // for the journal
+  EnvelopeChanges envelopes;
+  // Rows that the database still shows though a change of this group has removed them.
+  std::set<std::pair<kv::Family, std::string>> removed;
+
+  bool still_there(kv::Family family, const std::string& key) const {
+    return !removed.contains({family, key});
+  }
 };
+
+// Puts an entry into the target's mailbox, with the next UID and MODSEQ of it.
+void put_entry(Group& group, const ToMailbox& target, record::MailboxEntry entry);
+// Puts the row, or rows, of a delivery that waits; `target` is a queue or Held.
+void put_waiting(Group& group, const Target& target, std::uint32_t number,
+                 const record::PendingDelivery& delivery);
+// `first` is the sequence number of the first event that is put with them.
+void put_notices(Group& group, EventSeq first, std::span<const record::Notice> notices);
 
 // Drafts become messages, all or none. What does not depend on commit order is encoded by the
 // constructor, on the caller's thread. Drafts and staging must outlive it.
@@ -49,6 +68,7 @@ class DraftChange final : public Change {
                std::uint32_t index) const;
 
   Result<void> still_possible(const Group& group) const;
+  static void tell(Group& group, const Draft& draft);
 
   std::span<Draft> drafts_;
   const Staging& staging_;
@@ -57,21 +77,30 @@ class DraftChange final : public Change {
   Result<void> valid_;
 };
 
-// Entries leave a mailbox; a message goes with its last reference. Base of the two removals.
-class Removal : public Change {
+// Outcomes of deliveries that waited, all or none.
+class SettleChange final : public Change {
  public:
-  bool alone() const override { return true; }
-
- protected:
-  // Puts the removal of one entry; `row` is its record, damaged or not.
-  void remove_entry(Group& group, record::MailboxInfo& mailbox, Uid uid, std::string_view row);
-  void settle_references(Group& group);  // once, behind the last remove_entry()
+  explicit SettleChange(std::vector<Outcome> outcomes);
+  Result<void> apply(Group& group) override;
+  std::size_t size() const override { return size_; }
+  bool patient() const override { return true; }
 
  private:
-  std::map<MessageId, std::uint32_t> dropped_;  // references
+  std::vector<Outcome> outcomes_;
+  std::size_t size_ = 0;
 };
 
-class EntryRemoval final : public Removal {
+// Notices that nobody is to be told; those that are gone already are passed over.
+class NoticeRemoval final : public Change {
+ public:
+  explicit NoticeRemoval(std::vector<NoticeKey> keys) : keys_(std::move(keys)) {}
+  Result<void> apply(Group& group) override;
+
+ private:
+  std::vector<NoticeKey> keys_;
+};
+
+class EntryRemoval final : public Change {
  public:
   EntryRemoval(MailboxId mailbox, std::vector<Uid> uids);
   Result<void> apply(Group& group) override;
@@ -81,10 +110,12 @@ class EntryRemoval final : public Removal {
   std::vector<Uid> uids_;  // ascending, without doubles
 };
 
-// One step of removing an account, bounded; run it until finished().
-class AccountRemoval final : public Removal {
+// One step of removing an account, bounded; run it until finished(). Walks the rows of its
+// mailboxes, to which the same group must not add.
+class AccountRemoval final : public Change {
  public:
   explicit AccountRemoval(AccountId account) : account_(account) {}
+  bool alone() const override { return true; }
   Result<void> apply(Group& group) override;
   bool finished() const { return finished_; }
 
@@ -95,7 +126,8 @@ class AccountRemoval final : public Removal {
 };
 
 // A damaged row: its bytes are copied aside, and the recipients of its message whose mail it was
-// become `quarantined`. Once per row. The row itself stays where it is.
+// become `quarantined`. Once per row. The row itself stays where it is, but what waits leaves its
+// queue: it cannot be sent.
 class Quarantine final : public Change {
  public:
   explicit Quarantine(DamagedRow row) : row_(std::move(row)) {}
@@ -103,6 +135,12 @@ class Quarantine final : public Change {
   Result<void> apply(Group& group) override;
 
  private:
+  struct Waiting {
+    std::string key;
+    std::vector<std::string> recipients;  // none: the row is damaged
+  };
+  static Result<std::vector<Waiting>> waiting(const Group& group, MessageId message);
+  bool hits(const RecipientState& recipient, std::vector<std::string>& spared) const;
   DamagedRow row_;
 };
 // Copies aside and logs, without events. False: that was done before.

@@ -22,7 +22,7 @@ class Checker {
     MAIL_TRY(orphans(kv::Family::queue_body));
     MAIL_TRY(orphans(kv::Family::mail_body));
     MAIL_TRY(mailboxes());
-    MAIL_TRY(pending());
+    MAIL_TRY(check_waiting(db_, damaged_, closing_, report_));
     MAIL_TRY(events());
     for (const DamagedRow& row : damaged_) report_.damage.push_back({row.what, row.why});
     return std::move(report_);
@@ -150,20 +150,6 @@ class Checker {
     }
     MAIL_TRY(rows.status());
     return sum;
-  }
-
-  Result<void> pending() {
-    kv::Cursor rows = db_.scan(kv::Family::schedule, "", "");
-    for (; rows.valid(); rows.next()) {
-      const Result<record::PendingDelivery> delivery = record::parse_pending(rows.value());
-      if (!delivery) {
-        complain(name_of(kv::Family::schedule, rows.key()), delivery.error().detail);
-      } else if (!there(kv::Family::envelope, delivery->message.key()) &&
-                 there(kv::Family::schedule, rows.key())) {
-        complain(name_of(kv::Family::schedule, rows.key()), "its message is missing");
-      }
-    }
-    return rows.status();
   }
 
   Result<void> events() {

@@ -38,9 +38,12 @@ bool Committer::submit(Change& change, std::coroutine_handle<> caller, Executor*
   }
   change.caller_ = caller;
   change.home_ = home;
+  if (queue_.empty()) patience_ends_ = std::chrono::steady_clock::now() + kPatience;
   queue_.push_back(&change);
+  if (!change.patient()) ++impatient_;
   if (home != nullptr) {
-    const bool first = queue_.size() == 1;
+    // The committer sleeps until there is something, and again until there is somebody in a hurry.
+    const bool first = queue_.size() == 1 || (impatient_ == 1 && !change.patient());
     lock.unlock();  // else the thread that wakes would wait for us at once
     // `change` may be gone, we are not: its caller goes on on this very thread, later.
     if (first) changed_.notify_one();
@@ -68,7 +71,11 @@ void Committer::serve() {
 
 std::vector<Change*> Committer::take_group(Lock& lock,
                                            std::chrono::steady_clock::time_point until) {
-  changed_.wait_until(lock, until, [this] { return stopping_ || wake_ || !queue_.empty(); });
+  while (!stopping_ && !wake_ && !group_due()) {
+    const auto end = queue_.empty() ? until : std::min(until, patience_ends_);
+    if (changed_.wait_until(lock, end) == std::cv_status::timeout && end == until) break;
+  }
+  if (!stopping_ && !group_due()) return {};
   std::vector<Change*> group;
   std::size_t bytes = 0;
   while (!queue_.empty()) {
@@ -77,9 +84,15 @@ std::vector<Change*> Committer::take_group(Lock& lock,
     bytes += next->size();
     group.push_back(next);
     queue_.pop_front();
+    if (!next->patient()) --impatient_;
     if (next->alone()) break;
   }
   return group;
+}
+
+bool Committer::group_due() const {
+  if (queue_.empty()) return false;
+  return impatient_ > 0 || std::chrono::steady_clock::now() >= patience_ends_;
 }
 
 void Committer::write_group(Lock& lock, const std::vector<Change*>& group) {
@@ -111,6 +124,7 @@ void Committer::look_after(Lock& lock) {
 void Committer::refuse_waiting(Lock& lock) {
   const std::vector<Change*> waiting(queue_.begin(), queue_.end());
   queue_.clear();
+  impatient_ = 0;
   for (Change* change : waiting) change->result = unhealthy();
   complete(lock, waiting);
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <coroutine>
 #include <cstddef>
@@ -31,6 +32,8 @@ class Change {
   virtual Result<void> apply(Group& group) = 0;
   virtual std::size_t size() const { return 0; }  // in bytes, about
   virtual bool alone() const { return false; }    // reads what it changes: shares no group
+  // Nobody waits for it: it may ride with the next group for kPatience (security.md 13).
+  virtual bool patient() const { return false; }
 
   Result<void> result;
 
@@ -52,6 +55,8 @@ class GroupWriter {
 
 class Committer {
  public:
+  static constexpr Milliseconds kPatience{10};
+
   Committer(GroupWriter& writer, std::size_t group_bytes, Milliseconds tick);
   ~Committer();  // writes what waits, then joins
   Committer(const Committer&) = delete;
@@ -85,6 +90,7 @@ class Committer {
   void write_group(Lock& lock, const std::vector<Change*>& group);
   void look_after(Lock& lock);
   void complete(Lock& lock, std::span<Change* const> group);
+  bool group_due() const;
   void refuse_waiting(Lock& lock);
 
   GroupWriter& writer_;
@@ -94,6 +100,8 @@ class Committer {
   std::condition_variable changed_;
   std::condition_variable finished_;  // for callers without an executor
   std::deque<Change*> queue_;
+  std::size_t impatient_ = 0;                            // of those that wait
+  std::chrono::steady_clock::time_point patience_ends_;  // of the first that waits
   bool stopping_ = false;
   std::atomic<bool> broken_ = false;
   bool wake_ = false;

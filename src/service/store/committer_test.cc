@@ -14,14 +14,17 @@ constexpr Milliseconds kNoTick = std::chrono::hours(1);
 
 class Sized final : public Change {
  public:
-  explicit Sized(std::size_t size, bool alone = false) : size_(size), alone_(alone) {}
+  explicit Sized(std::size_t size, bool alone = false, bool patient = false)
+      : size_(size), alone_(alone), patient_(patient) {}
   Result<void> apply(Group&) override { return {}; }
   std::size_t size() const override { return size_; }
   bool alone() const override { return alone_; }
+  bool patient() const override { return patient_; }
 
  private:
   std::size_t size_;
   bool alone_;
+  bool patient_;
 };
 
 // Writes nothing. Says when a group has come in and, if told to, holds it until let go.
@@ -75,6 +78,10 @@ class CommitterTest : public testing::Test {
   void submit(std::size_t size, bool alone = false) { tasks_.spawn(change(size, alone)); }
   Task<void> change(std::size_t size, bool alone) {
     Sized change(size, alone);
+    results_.push_back(co_await committer_.run(change));
+  }
+  Task<void> patient_change() {
+    Sized change(1, false, true);
     results_.push_back(co_await committer_.run(change));
   }
   void wait_for_all() {
@@ -202,6 +209,27 @@ TEST(Committer, WritesWhatWaitsBeforeItStops) {
   }
   Executor::set_current(nullptr);
   EXPECT_TRUE(written);
+}
+
+TEST_F(CommitterTest, WhatNobodyWaitsForWaitsForCompanyButNotForLong) {
+  const auto began = std::chrono::steady_clock::now();
+  tasks_.spawn(patient_change());
+  wait_for_all();
+  EXPECT_GE(std::chrono::steady_clock::now() - began, Committer::kPatience);
+  EXPECT_EQ(writer_.sizes, (std::vector<std::size_t>{1}));
+}
+
+TEST_F(CommitterTest, WhoeverIsInAHurryTakesThePatientAlong) {
+  writer_.hold = true;
+  submit(1);
+  writer_.came.acquire();
+  tasks_.spawn(patient_change());
+  submit(1);
+  tasks_.spawn(patient_change());
+  writer_.hold = false;
+  writer_.go.release();
+  wait_for_all();
+  EXPECT_EQ(writer_.sizes, (std::vector<std::size_t>{1, 3}));
 }
 
 }  // namespace

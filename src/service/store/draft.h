@@ -9,19 +9,27 @@
 
 #include "base/clock.h"
 #include "base/ids.h"
+#include "codec/envelope/options.h"
 #include "codec/record/event.h"
+#include "codec/record/notice.h"
 
 namespace mail {
 
-// Where a delivery goes. Counted per recipient: delivered, held, discarded, or queued.
+// Where a delivery goes. Counted per recipient: delivered, queued, held, discarded or bounced.
 struct ToMailbox {
   AccountId account;
   std::string folder = "INBOX";  // made by the commit where it is missing
 };
-struct ToRoute {  // a queue: (route, recipient domain, lane), design §5
+// A queue on disk (design §5). `route` is the next hop's text when the delivery was filed there;
+// which way it goes is decided anew when it is sent.
+struct QueueName {
   std::string route;
   std::string domain;
   std::string lane;
+  auto operator<=>(const QueueName&) const = default;
+};
+struct ToRoute {
+  QueueName queue;
   WallTime due;
 };
 struct Held {
@@ -30,23 +38,39 @@ struct Held {
 struct Discarded {
   std::string reason;
 };  // accepted and thrown away, on purpose
-using Target = std::variant<ToMailbox, ToRoute, Held, Discarded>;
+struct Bounced {  // can not be delivered, as is known already; Draft::notices tells its sender
+  std::string reason;
+};
+// Sent on before it was committed, with the next hop's word for it (end-to-end mode). Counted as
+// delivered; nothing of its content is kept.
+struct Relayed {
+  std::vector<record::Fact> facts;  // of the event
+};
+using Target = std::variant<ToMailbox, ToRoute, Held, Discarded, Bounced, Relayed>;
 
 // One or more recipients of one message with one next hop. Has its own reverse path and its own
 // added fields (Return-Path, Delivered-To), which stand before the message's content.
 struct Delivery {
   Target target;
-  std::vector<std::string> recipients;  // after expansion; exactly one for a mailbox
-  std::string reverse_path;             // "" for the null path
-  std::string added_fields;             // whole fields, each ending in CRLF
+  std::vector<Recipient> recipients;  // after expansion; exactly one for a mailbox
+  std::string reverse_path;           // "" for the null path
+  std::string added_fields;           // whole fields, each ending in CRLF
+};
+
+// Names a notice that is due.
+struct NoticeKey {
+  MessageId message;
+  std::uint64_t number = 0;
+  auto operator<=>(const NoticeKey&) const = default;
 };
 
 struct Draft {
   MessageId id;
   WallTime received_at;
-  std::string reverse_path;             // as given at MAIL
-  std::vector<std::string> recipients;  // as given at RCPT
-  std::vector<Delivery> deliveries;     // after expansion
+  std::string reverse_path;           // as given at MAIL
+  MailOptions options;                // likewise
+  std::vector<Recipient> recipients;  // as given at RCPT
+  std::vector<Delivery> deliveries;   // after expansion
 
   // added fields + header block + body. With staged chunks: the first chunk only.
   std::string content;
@@ -57,6 +81,8 @@ struct Draft {
   std::string from;  // From and Subject as they stand, for lists; at most 255 octets each
   std::string subject;
   std::vector<record::Event> events;  // `received`, `expanded`; the store adds those of deliveries
+  std::vector<record::Notice> notices;  // due already: delivered or expanded, where asked for
+  std::vector<NoticeKey> tells;         // a DSN: the notices it tells go with its commit
 };
 
 }  // namespace mail

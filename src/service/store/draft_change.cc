@@ -1,6 +1,7 @@
 // A draft becomes rows: body, envelope, events, and one row per delivery.
 #include <algorithm>
 #include <numeric>
+#include <set>
 
 #include "base/text.h"
 #include "service/store/changes.h"
@@ -12,21 +13,6 @@ namespace mail {
 namespace {
 
 constexpr std::size_t kUsualRow = 256;  // room for most, so that writing one allocates once
-
-// Staged chunks lie in mail_body: where a message goes is not known when they are written, and to
-// copy them later costs more than a few large short-lived bodies there.
-record::BodyFamily body_family(const Draft& draft) {
-  return any_local(draft) || draft.staged_chunks > 0 ? record::BodyFamily::mail
-                                                     : record::BodyFamily::queue;
-}
-
-record::BodyRef body_of(const Draft& draft, std::uint32_t references) {
-  if (references == 0) return record::NoBody{};
-  if (draft.staged_chunks == 0 && draft.content.size() <= kMaxInlineBody) {
-    return record::InlineBody{draft.content};
-  }
-  return record::KvBody{body_family(draft), draft.id, draft.staged_chunks + 1};
-}
 
 }  // namespace
 
@@ -60,14 +46,18 @@ Result<DraftChange::Prepared> DraftChange::prepare(const Draft& draft, const Sta
   Prepared prepared;
   const bool chunked = draft.staged_chunks > 0 || draft.content.size() > kMaxInlineBody;
   prepared.size = std::accumulate(sizes.begin(), sizes.end(), std::uint64_t{0});
-  const record::Envelope envelope{.id = draft.id,
-                                  .received_at = draft.received_at,
-                                  .reverse_path = draft.reverse_path,
-                                  .recipients = draft.recipients,
-                                  .size = prepared.size,
-                                  .header_size = draft.header_size,
-                                  .references = references_of(draft),
-                                  .body = body_of(draft, references_of(draft))};
+  const record::Envelope envelope{
+      .id = draft.id,
+      .received_at = draft.received_at,
+      .reverse_path = draft.reverse_path,
+      .options = draft.options,
+      .recipients = draft.recipients,
+      .size = prepared.size,
+      .header_size = draft.header_size,
+      .references = references_of(draft),
+      .body = body_of(draft),
+      .deliveries = static_cast<std::uint32_t>(draft.deliveries.size()),
+  };
   prepared.envelope.reserve(kUsualRow + (chunked ? 0 : draft.content.size()));
   record::append_envelope(prepared.envelope, envelope);
   prepared.keeps_body = envelope.references > 0;
@@ -97,6 +87,17 @@ Result<void> DraftChange::still_possible(const Group& group) const {
       return fail(Errc::store_unhealthy, "staged chunks are gone: the store was reopened");
     }
   }
+  std::set<NoticeKey> told;
+  for (const Draft& draft : drafts_) {
+    for (const NoticeKey& key : draft.tells) {
+      const std::string row = keys::notice(key);
+      MAIL_TRY(const bool there, group.db.contains(kv::Family::notice, row));
+      if (!there || !group.still_there(kv::Family::notice, row) || !told.insert(key).second) {
+        return fail(Errc::not_found, concat("a notice of ", key.message.to_string(),
+                                            " is not due any more: it has been told"));
+      }
+    }
+  }
   return {};
 }
 
@@ -121,7 +122,10 @@ void DraftChange::put(Group& group, const Draft& draft, const Prepared& prepared
     }
   }
   group.batch.put(kv::Family::envelope, draft.id.key(), prepared.envelope);
-  group.state.put_events(group.batch, draft.id, record::EventKind::received, prepared.events);
+  const EventSeq first =
+      group.state.put_events(group.batch, draft.id, record::EventKind::received, prepared.events);
+  put_notices(group, first, draft.notices);
+  tell(group, draft);
   group.state.count(effect_of(draft), group.now);
   for (std::uint32_t i = 0; i < draft.deliveries.size(); ++i) deliver(group, draft, prepared, i);
   group.acknowledged.push_back(draft.id);
@@ -130,44 +134,73 @@ void DraftChange::put(Group& group, const Draft& draft, const Prepared& prepared
 void DraftChange::deliver(Group& group, const Draft& draft, const Prepared& prepared,
                           std::uint32_t index) const {
   const Delivery& delivery = draft.deliveries[index];
+  if (waits(delivery.target)) {
+    put_waiting(group, delivery.target, index, pending_of(draft, delivery));
+  } else if (const auto* mailbox = std::get_if<ToMailbox>(&delivery.target)) {
+    put_entry(group, *mailbox,
+              {.uid = {},
+               .message = draft.id,
+               .internal_date = draft.received_at,
+               .size = delivery.added_fields.size() + prepared.size,
+               .flags = 0,
+               .modseq = {},
+               .recipient = delivery.recipients.front().address,
+               .added_fields = delivery.added_fields,
+               .from = draft.from.substr(0, kMaxListText),
+               .subject = draft.subject.substr(0, kMaxListText)});
+  }
+}
+
+void DraftChange::tell(Group& group, const Draft& draft) {
+  std::set<MessageId> about;
+  for (const NoticeKey& key : draft.tells) {
+    const std::string row = keys::notice(key);
+    group.batch.remove_once(kv::Family::notice, row);
+    group.removed.emplace(kv::Family::notice, row);
+    group.envelopes.refer(key.message, -1);
+    if (about.insert(key.message).second) group.envelopes.count_told(key.message);
+  }
+}
+
+void put_entry(Group& group, const ToMailbox& target, record::MailboxEntry entry) {
+  record::MailboxInfo& mailbox = group.state.mailbox_for(target.account, target.folder, group.now);
+  entry.uid = mailbox.uid_next;
+  entry.modseq = ModSeq{mailbox.highest_modseq.value + 1};
+  ++mailbox.uid_next.value;
+  mailbox.highest_modseq = entry.modseq;
+  ++mailbox.messages;
+  mailbox.bytes += entry.size;
   std::string row;
   row.reserve(kUsualRow);
-  if (const auto* target = std::get_if<ToMailbox>(&delivery.target)) {
-    record::MailboxInfo& mailbox =
-        group.state.mailbox_for(target->account, target->folder, group.now);
-    const record::MailboxEntry entry{.uid = mailbox.uid_next,
-                                     .message = draft.id,
-                                     .internal_date = draft.received_at,
-                                     .size = delivery.added_fields.size() + prepared.size,
-                                     .flags = 0,
-                                     .modseq = ModSeq{mailbox.highest_modseq.value + 1},
-                                     .recipient = delivery.recipients.front(),
-                                     .added_fields = delivery.added_fields,
-                                     .from = draft.from.substr(0, kMaxListText),
-                                     .subject = draft.subject.substr(0, kMaxListText)};
-    ++mailbox.uid_next.value;
-    mailbox.highest_modseq = entry.modseq;
-    ++mailbox.messages;
-    mailbox.bytes += entry.size;
-    record::append_entry(row, entry);
-    group.batch.put(kv::Family::mailbox, keys::entry(mailbox.id, entry.uid), row);
-    group.batch.put(kv::Family::mailbox, keys::change(mailbox.id, entry.modseq),
-                    keys::number(entry.uid.value));
-    return;
+  record::append_entry(row, entry);
+  group.batch.put(kv::Family::mailbox, keys::entry(mailbox.id, entry.uid), row);
+  group.batch.put(kv::Family::mailbox, keys::change(mailbox.id, entry.modseq),
+                  keys::number(entry.uid.value));
+}
+
+void put_waiting(Group& group, const Target& target, std::uint32_t number,
+                 const record::PendingDelivery& delivery) {
+  std::string row;
+  row.reserve(kUsualRow);
+  record::append_pending(row, delivery);
+  if (const auto* route = std::get_if<ToRoute>(&target)) {
+    const std::string key = keys::queued({route->queue, route->due, delivery.message, number});
+    group.batch.put(kv::Family::schedule, key, row);
+    group.batch.put(kv::Family::schedule, keys::waiting(delivery.message, number), key);
+  } else {
+    group.batch.put(kv::Family::schedule, keys::held(delivery.message, number), row);
   }
-  record::PendingDelivery pending{.message = draft.id,
-                                  .since = draft.received_at,
-                                  .reason = "",
-                                  .reverse_path = delivery.reverse_path,
-                                  .added_fields = delivery.added_fields,
-                                  .recipients = delivery.recipients};
-  if (const auto* route = std::get_if<ToRoute>(&delivery.target)) {
-    record::append_pending(row, pending);
-    group.batch.put(kv::Family::schedule, keys::queued(*route, draft.id, index), row);
-  } else if (const auto* held = std::get_if<Held>(&delivery.target)) {
-    pending.reason = held->reason;
-    record::append_pending(row, pending);
-    group.batch.put(kv::Family::schedule, keys::held(draft.id, index), row);
+}
+
+void put_notices(Group& group, EventSeq first, std::span<const record::Notice> notices) {
+  // Unique within the message for ever: no two runs of events begin with the same number.
+  constexpr unsigned kRunBits = 20;
+  std::uint64_t number = first.value << kRunBits;
+  std::string row;
+  for (const record::Notice& notice : notices) {
+    row.clear();
+    record::append_notice(row, notice);
+    group.batch.put(kv::Family::notice, keys::notice({notice.message, number++}), row);
   }
 }
 

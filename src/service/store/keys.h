@@ -3,12 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/bytes.h"
 #include "base/ids.h"
 #include "service/store/draft.h"
+#include "service/store/outcome.h"
 
 namespace mail::keys {
 
@@ -57,28 +59,39 @@ inline std::string event(EventSeq seq) { return "s" + number(seq.value); }
 inline std::string runs(MessageId id) { return std::string("i").append(id.key()); }
 inline std::string run(MessageId id, EventSeq first) { return runs(id) + number(first.value); }
 
-// schedule: queues by route, domain, lane and due time; what is held by message.
-inline std::string queued(const ToRoute& route, MessageId id, std::uint32_t delivery) {
-  std::string key("q");
-  for (const std::string* part : {&route.route, &route.domain, &route.lane}) {
-    key.append(*part).push_back('\0');
-  }
-  append_big_endian(key, static_cast<std::uint64_t>(route.due.time_since_epoch().count()));
-  key.append(id.key());
-  append_big_endian(key, delivery);
-  return key;
-}
+// schedule: what waits in queues by route, domain, lane and due time, and what is held by message.
+// For each row in a queue there is one that finds it by its message; its value is the row's key.
+std::string queue(const QueueName& name);                 // begins the keys of its rows
+std::string due_in(const QueueName& name, WallTime due);  // of those due then
+std::string queued(const QueueKey& key);
+std::optional<QueueKey> parse_queued(std::string_view key);  // nothing: no such key
+inline constexpr std::string_view kQueued = "q";
 inline constexpr std::string_view kHeld = "h";
+inline constexpr std::string_view kWaiting = "m";
+inline std::string of_message(std::string_view row, MessageId id) {
+  return std::string(row).append(id.key());
+}
+inline std::string waiting(MessageId id, std::uint32_t delivery) {
+  return of_message(kWaiting, id) + number(delivery);
+}
 inline std::string held(MessageId id, std::uint32_t delivery) {
-  std::string key(kHeld);
-  key.append(id.key());
-  append_big_endian(key, delivery);
-  return key;
+  return of_message(kHeld, id) + number(delivery);
+}
+// Of a row of kHeld or kWaiting.
+std::optional<HeldKey> parse_of_message(std::string_view key);
+
+// notice: what senders are to be told, and raw copies of damaged rows.
+inline constexpr std::string_view kNotice = "n";
+inline std::string notice(const NoticeKey& key) {
+  return of_message(kNotice, key.message) + number(key.number);
+}
+std::optional<NoticeKey> parse_notice(std::string_view key);
+inline constexpr std::string_view kQuarantined = "q";
+inline std::string quarantined(std::uint8_t family, std::string_view key) {
+  return std::string(kQuarantined).append(1, static_cast<char>(family)).append(key);
 }
 
-// notice: raw copies of damaged rows.
-inline std::string quarantined(std::uint8_t family, std::string_view key) {
-  return std::string("q").append(1, static_cast<char>(family)).append(key);
-}
+// The id that these bytes begin with.
+MessageId id_in(std::string_view bytes);
 
 }  // namespace mail::keys

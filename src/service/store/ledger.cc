@@ -2,65 +2,101 @@
 
 #include <algorithm>
 
-#include "base/text.h"
-
 namespace mail {
 namespace {
-
 using record::Event;
 using record::EventKind;
+}  // namespace
 
-bool waits(const Target& target) {
-  return std::holds_alternative<ToRoute>(target) || std::holds_alternative<Held>(target);
-}
-
-// Nothing: the recipient is queued, which no event says.
-std::optional<Event> fate_event(const Delivery& delivery) {
+std::optional<Event> fate_event(const Target& target) {
   Event event;
-  if (const auto* mailbox = std::get_if<ToMailbox>(&delivery.target)) {
+  if (const auto* mailbox = std::get_if<ToMailbox>(&target)) {
     event.kind = EventKind::delivered;
     event.facts = {{"folder", mailbox->folder}};
-  } else if (const auto* held = std::get_if<Held>(&delivery.target)) {
+  } else if (const auto* held = std::get_if<Held>(&target)) {
     event.kind = EventKind::held;
     event.facts = {{"reason", held->reason}};
-  } else if (const auto* discarded = std::get_if<Discarded>(&delivery.target)) {
+  } else if (const auto* discarded = std::get_if<Discarded>(&target)) {
     event.kind = EventKind::discarded;
     event.facts = {{"reason", discarded->reason}};
+  } else if (const auto* bounced = std::get_if<Bounced>(&target)) {
+    event.kind = EventKind::bounced;
+    event.facts = {{"reason", bounced->reason}};
+  } else if (const auto* relayed = std::get_if<Relayed>(&target)) {
+    event.kind = EventKind::delivered;
+    event.facts = relayed->facts;
   } else {
     return std::nullopt;
   }
   return event;
 }
 
-std::optional<EventKind> state_of(const Target& target) {
-  if (std::holds_alternative<ToMailbox>(target)) return EventKind::delivered;
-  if (std::holds_alternative<Held>(target)) return EventKind::held;
-  if (std::holds_alternative<Discarded>(target)) return EventKind::discarded;
-  return std::nullopt;
-}
-
-}  // namespace
-
-Result<void> validate(const Draft& draft) {
-  if (draft.id == MessageId{}) return fail(Errc::invalid_argument, "a draft without id");
-  if (draft.deliveries.empty()) return fail(Errc::invalid_argument, "a draft without deliveries");
-  for (const Delivery& delivery : draft.deliveries) {
-    if (delivery.recipients.empty()) {
-      return fail(Errc::invalid_argument, "a delivery without recipients");
-    }
-    const auto* mailbox = std::get_if<ToMailbox>(&delivery.target);
-    if (mailbox == nullptr) continue;
+Result<void> validate(const Delivery& delivery) {
+  if (delivery.recipients.empty()) {
+    return fail(Errc::invalid_argument, "a delivery without recipients");
+  }
+  if (const auto* mailbox = std::get_if<ToMailbox>(&delivery.target)) {
     if (delivery.recipients.size() != 1 || mailbox->folder.empty()) {
       return fail(Errc::invalid_argument, "a mailbox delivery has one recipient and a folder");
+    }
+  }
+  if (const auto* route = std::get_if<ToRoute>(&delivery.target)) {
+    const QueueName& queue = route->queue;
+    for (const std::string* part : {&queue.route, &queue.domain, &queue.lane}) {
+      if (part->contains('\0')) return fail(Errc::invalid_argument, "a NUL in a queue's name");
     }
   }
   return {};
 }
 
+Result<void> validate(const Draft& draft) {
+  if (draft.id == MessageId{}) return fail(Errc::invalid_argument, "a draft without id");
+  if (draft.deliveries.empty()) return fail(Errc::invalid_argument, "a draft without deliveries");
+  for (const Delivery& delivery : draft.deliveries) MAIL_TRY(validate(delivery));
+  for (const record::Notice& notice : draft.notices) {
+    if (notice.message != draft.id) {
+      return fail(Errc::invalid_argument, "a draft with a notice of another message");
+    }
+  }
+  return {};
+}
+
+bool waits(const Target& target) {
+  return std::holds_alternative<ToRoute>(target) || std::holds_alternative<Held>(target);
+}
+
 std::uint32_t references_of(const Draft& draft) {
-  return static_cast<std::uint32_t>(std::ranges::count_if(draft.deliveries, [](const Delivery& d) {
+  const auto named = std::ranges::count_if(draft.deliveries, [](const Delivery& d) {
     return waits(d.target) || std::holds_alternative<ToMailbox>(d.target);
-  }));
+  });
+  return static_cast<std::uint32_t>(static_cast<std::size_t>(named) + draft.notices.size());
+}
+
+record::BodyRef body_of(const Draft& draft) {
+  if (references_of(draft) == 0) return record::NoBody{};
+  if (draft.staged_chunks == 0 && draft.content.size() <= kMaxInlineBody) {
+    return record::InlineBody{draft.content};
+  }
+  // Staged chunks lie in mail_body: where a message goes is not known when they are written, and to
+  // copy them later costs more than a few large short-lived bodies there.
+  const bool mail = any_local(draft) || draft.staged_chunks > 0;
+  return record::KvBody{mail ? record::BodyFamily::mail : record::BodyFamily::queue, draft.id,
+                        draft.staged_chunks + 1};
+}
+
+record::PendingDelivery pending_of(const Draft& draft, const Delivery& delivery) {
+  record::PendingDelivery pending;
+  pending.message = draft.id;
+  // What was asked to wait is no older than the end of its wait (RFC 4865 §4.2).
+  pending.since = std::max(draft.received_at, draft.options.hold_until.value_or(draft.received_at));
+  if (const auto* held = std::get_if<Held>(&delivery.target)) pending.reason = held->reason;
+  pending.reverse_path = delivery.reverse_path;
+  pending.added_fields = delivery.added_fields;
+  pending.recipients.reserve(delivery.recipients.size());
+  for (const Recipient& recipient : delivery.recipients) {
+    pending.recipients.push_back({.recipient = recipient, .reason = ""});
+  }
+  return pending;
 }
 
 bool any_local(const Draft& draft) {
@@ -73,12 +109,13 @@ std::optional<Event> missing_received(const Draft& draft) {
   const bool told = std::ranges::any_of(
       draft.events, [](const Event& event) { return event.kind == EventKind::received; });
   if (told) return std::nullopt;
-  return Event{.message = draft.id,
-               .kind = EventKind::received,
-               .at = draft.received_at,
-               .recipient = "",
-               .recipients = draft.recipients,
-               .facts = {}};
+  Event received;
+  received.message = draft.id;
+  received.at = draft.received_at;
+  for (const Recipient& recipient : draft.recipients) {
+    received.recipients.push_back(recipient.address);
+  }
+  return received;
 }
 
 std::vector<Event> all_events(const Draft& draft, WallTime now) {
@@ -92,17 +129,28 @@ std::vector<Event> all_events(const Draft& draft, WallTime now) {
 std::vector<Event> fate_events(const Draft& draft, WallTime now) {
   std::vector<Event> events;
   for (const Delivery& delivery : draft.deliveries) {
-    std::optional<Event> event = fate_event(delivery);
+    std::optional<Event> event = fate_event(delivery.target);
     if (!event) continue;
     event->message = draft.id;
     event->at = now;
-    for (const std::string& recipient : delivery.recipients) {
-      event->recipient = recipient;
+    for (const Recipient& recipient : delivery.recipients) {
+      event->recipient = recipient.address;
       events.push_back(*event);
     }
   }
   return events;
 }
+
+namespace {
+std::optional<EventKind> state_of(const Target& target) {
+  if (std::holds_alternative<ToMailbox>(target)) return EventKind::delivered;
+  if (std::holds_alternative<Held>(target)) return EventKind::held;
+  if (std::holds_alternative<Discarded>(target)) return EventKind::discarded;
+  if (std::holds_alternative<Bounced>(target)) return EventKind::bounced;
+  if (std::holds_alternative<Relayed>(target)) return EventKind::delivered;
+  return std::nullopt;
+}
+}  // namespace
 
 Counters effect_of(const Draft& draft) {
   Counters effect;

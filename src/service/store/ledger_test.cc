@@ -51,7 +51,7 @@ TEST(Ledger, ReceivedIsToldEvenWhereTheDraftForgot) {
   const auto events = all_events(draft, WallTime{});
   ASSERT_EQ(events.size(), 2U);
   EXPECT_EQ(events[0].kind, received);
-  EXPECT_EQ(events[0].recipients, draft.recipients);
+  EXPECT_EQ(events[0].recipients, std::vector<std::string>{"a"});
   EXPECT_EQ(events[1].kind, delivered);
 }
 

@@ -23,6 +23,7 @@
 #include "codec/record/mailbox.h"
 #include "codec/record/pending.h"
 #include "service/store/draft.h"
+#include "service/store/outcome.h"
 
 namespace mail {
 
@@ -44,6 +45,12 @@ struct Counters {
 struct SequencedEvent {
   EventSeq seq;
   record::Event event;
+};
+
+struct DueNotice {
+  NoticeKey key;
+  record::Notice notice;
+  bool operator==(const DueNotice&) const = default;
 };
 
 struct MessageQuery {               // newest first
@@ -76,6 +83,8 @@ class MailStore {
   // Chunk `number` (1, 2, ...) of a body too large for memory; not synced before the commit.
   // Chunks that no commit takes are removed by drop_staged() or at the next start.
   virtual Task<Result<void>> stage(MessageId id, std::uint32_t number, std::string chunk) = 0;
+  // For mail that is sent on before it is committed. store_corrupt; not_found.
+  virtual Task<Result<std::string>> read_staged(MessageId id, std::uint32_t number) = 0;
   virtual Task<void> drop_staged(MessageId id) = 0;
 
   // All drafts or none, in one synced batch with their events and counters.
@@ -104,7 +113,29 @@ class MailStore {
   virtual std::uint64_t mailbox_bytes(AccountId account) const = 0;  // from memory, for quotas
 
   // Deliveries kept aside until an operator decides, oldest first, at most `limit`.
-  virtual Task<Result<std::vector<record::PendingDelivery>>> held(std::size_t limit) = 0;
+  virtual Task<Result<std::vector<HeldDelivery>>> held(std::size_t limit) = 0;
+
+  // Queues that hold something, in order of their names, after `after`, at most `limit`, each with
+  // the key it begins with. Seeks from queue to queue; costs nothing per delivery.
+  virtual Task<Result<std::vector<QueueKey>>> queues(std::optional<QueueName> after,
+                                                     std::size_t limit) = 0;
+  // Deliveries of one queue behind `after` (none: from its start), due at or before `until`, in
+  // order of due time, at most `limit`. Whoever leases keeps in mind what is under way: the store
+  // does not. A row that does not decode is quarantined and left out.
+  virtual Task<Result<std::vector<QueuedDelivery>>> lease(QueueName queue,
+                                                          std::optional<QueueKey> after,
+                                                          WallTime until, std::size_t limit) = 0;
+  // Deliveries of one message that wait, in queues.
+  virtual Task<Result<std::vector<QueuedDelivery>>> queued_of(MessageId message) = 0;
+  // All or none; they share a group, and so a sync, with whatever is being committed.
+  virtual Task<Result<void>> settle(std::vector<Outcome> outcomes) = 0;
+
+  // Messages with notices due, ascending, after `after`, at most `limit`; and the notices of one.
+  virtual Task<Result<std::vector<MessageId>>> noticed(std::optional<MessageId> after,
+                                                       std::size_t limit) = 0;
+  virtual Task<Result<std::vector<DueNotice>>> notices(MessageId message) = 0;
+  // Without a DSN: nobody is to be told after all.
+  virtual Task<Result<void>> drop_notices(std::vector<NoticeKey> keys) = 0;
 
   virtual Task<Result<CheckReport>> check() = 0;                      // reads everything
   virtual Task<Result<void>> backup(std::filesystem::path into) = 0;  // a live copy, openable

@@ -50,6 +50,15 @@ Task<Result<void>> ModelMailStore::stage(MessageId id, std::uint32_t number, std
   co_return Result<void>{};
 }
 
+Task<Result<std::string>> ModelMailStore::read_staged(MessageId id, std::uint32_t number) {
+  const std::lock_guard lock(mutex_);
+  const auto found = staged_.find(id);
+  if (found == staged_.end() || number == 0 || number > found->second.size()) {
+    co_return fail(Errc::not_found, "no such chunk is staged");
+  }
+  co_return found->second[number - 1];
+}
+
 Task<void> ModelMailStore::drop_staged(MessageId id) {
   const std::lock_guard lock(mutex_);
   staged_.erase(id);
@@ -72,12 +81,14 @@ Result<void> ModelMailStore::commit_all(std::span<Draft> drafts) {
       return fail(Errc::invalid_argument, "not all chunks were staged");
     }
   }
+  MAIL_TRY(tells_are_due(drafts));
   for (const Draft& draft : drafts) {
     const record::Envelope envelope = keep_content(draft);
     envelopes_[draft.id] = envelope;
-    std::ranges::copy(all_events(draft, clock_.wall_now()), std::back_inserter(events_));
+    add_events(all_events(draft, clock_.wall_now()), draft.notices);
     counters_ = counters_ + effect_of(draft);
-    for (const Delivery& delivery : draft.deliveries) deliver(draft, envelope, delivery);
+    tell(draft);
+    for (std::uint32_t i = 0; i < draft.deliveries.size(); ++i) deliver(draft, envelope, i);
   }
   return {};
 }
@@ -87,54 +98,57 @@ record::Envelope ModelMailStore::keep_content(const Draft& draft) {
   if (auto staged = staged_.extract(draft.id); !staged.empty()) {
     std::ranges::move(staged.mapped(), std::back_inserter(chunks));
   }
-  record::Envelope envelope{.id = draft.id,
-                            .received_at = draft.received_at,
-                            .reverse_path = draft.reverse_path,
-                            .recipients = draft.recipients,
-                            .size = 0,
-                            .header_size = draft.header_size,
-                            .references = references_of(draft),
-                            .body = record::NoBody{}};
+  record::Envelope envelope;
+  envelope.id = draft.id;
+  envelope.received_at = draft.received_at;
+  envelope.reverse_path = draft.reverse_path;
+  envelope.options = draft.options;
+  envelope.recipients = draft.recipients;
+  envelope.header_size = draft.header_size;
+  envelope.references = references_of(draft);
+  envelope.deliveries = static_cast<std::uint32_t>(draft.deliveries.size());
   for (const std::string& chunk : chunks) envelope.size += chunk.size();
-  if (envelope.references == 0) return envelope;
-  if (chunks.size() == 1 && draft.content.size() <= kMaxInlineBody) {
-    envelope.body = record::InlineBody{draft.content};
-  } else {
-    const bool mail = any_local(draft) || draft.staged_chunks > 0;
-    envelope.body = record::KvBody{mail ? record::BodyFamily::mail : record::BodyFamily::queue,
-                                   draft.id, draft.staged_chunks + 1};
-    bodies_[draft.id] = std::move(chunks);
-  }
+  envelope.body = body_of(draft);
+  if (std::holds_alternative<record::KvBody>(envelope.body)) bodies_[draft.id] = std::move(chunks);
   return envelope;
 }
 
 void ModelMailStore::deliver(const Draft& draft, const record::Envelope& envelope,
-                             const Delivery& delivery) {
-  record::PendingDelivery pending{
-      draft.id,           draft.received_at, "", delivery.reverse_path, delivery.added_fields,
-      delivery.recipients};
-  if (const auto* route = std::get_if<ToRoute>(&delivery.target)) {
-    queued_.emplace_back(*route, std::move(pending));
-  } else if (const auto* held = std::get_if<Held>(&delivery.target)) {
-    pending.reason = held->reason;
-    held_.push_back(std::move(pending));
+                             std::uint32_t index) {
+  const Delivery& delivery = draft.deliveries[index];
+  if (waits(delivery.target)) {
+    add_waiting(delivery.target, index, pending_of(draft, delivery));
   } else if (const auto* mailbox = std::get_if<ToMailbox>(&delivery.target)) {
-    Box& box = box_for(mailbox->account, mailbox->folder);
-    record::MailboxEntry entry{.uid = box.info.uid_next,
-                               .message = draft.id,
-                               .internal_date = draft.received_at,
-                               .size = delivery.added_fields.size() + envelope.size,
-                               .flags = 0,
-                               .modseq = ModSeq{box.info.highest_modseq.value + 1},
-                               .recipient = delivery.recipients.front(),
-                               .added_fields = delivery.added_fields,
-                               .from = short_text(draft.from),
-                               .subject = short_text(draft.subject)};
-    ++box.info.uid_next.value;
-    box.info.highest_modseq = entry.modseq;
-    ++box.info.messages;
-    box.info.bytes += entry.size;
-    box.entries.emplace(entry.uid, std::move(entry));
+    add_entry(*mailbox, {.uid = {},
+                         .message = draft.id,
+                         .internal_date = draft.received_at,
+                         .size = delivery.added_fields.size() + envelope.size,
+                         .flags = 0,
+                         .modseq = {},
+                         .recipient = delivery.recipients.front().address,
+                         .added_fields = delivery.added_fields,
+                         .from = short_text(draft.from),
+                         .subject = short_text(draft.subject)});
+  }
+}
+
+void ModelMailStore::add_entry(const ToMailbox& target, record::MailboxEntry entry) {
+  Box& box = box_for(target.account, target.folder);
+  entry.uid = box.info.uid_next;
+  entry.modseq = ModSeq{box.info.highest_modseq.value + 1};
+  ++box.info.uid_next.value;
+  box.info.highest_modseq = entry.modseq;
+  ++box.info.messages;
+  box.info.bytes += entry.size;
+  box.entries.emplace(entry.uid, std::move(entry));
+}
+
+void ModelMailStore::add_waiting(const Target& target, std::uint32_t number,
+                                 const record::PendingDelivery& delivery) {
+  if (const auto* route = std::get_if<ToRoute>(&target)) {
+    queued_[{route->queue, route->due, delivery.message, number}] = delivery;
+  } else {
+    held_[{delivery.message, number}] = delivery;
   }
 }
 
@@ -261,8 +275,14 @@ void ModelMailStore::drop_entry(Box& box, Uid uid) {
   --box.info.messages;
   ++box.info.highest_modseq.value;  // of the tombstone (RFC 7162 §3.2.7)
   box.entries.erase(at);
+  refer(message, -1);
+}
+
+void ModelMailStore::refer(MessageId message, std::int64_t more) {
   const auto envelope = envelopes_.find(message);
-  if (envelope == envelopes_.end() || --envelope->second.references > 0) return;
+  if (envelope == envelopes_.end()) return;
+  envelope->second.references = static_cast<std::uint32_t>(envelope->second.references + more);
+  if (envelope->second.references > 0) return;
   envelopes_.erase(envelope);
   bodies_.erase(message);
 }
@@ -285,13 +305,6 @@ std::uint64_t ModelMailStore::mailbox_bytes(AccountId account) const {
     if (box.info.account == account) bytes += box.info.bytes;
   }
   return bytes;
-}
-
-Task<Result<std::vector<record::PendingDelivery>>> ModelMailStore::held(std::size_t limit) {
-  const std::lock_guard lock(mutex_);
-  std::vector<record::PendingDelivery> found(
-      held_.begin(), held_.begin() + static_cast<std::ptrdiff_t>(std::min(limit, held_.size())));
-  co_return found;
 }
 
 Task<Result<CheckReport>> ModelMailStore::check() {

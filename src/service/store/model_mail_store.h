@@ -5,7 +5,7 @@
 
 #include <map>
 #include <mutex>
-#include <utility>
+#include <span>
 
 #include "service/store/id_source.h"
 #include "service/store/mail_store.h"
@@ -25,6 +25,7 @@ class ModelMailStore final : public MailStore {
   bool healthy() const override;
   bool storage_low() const override;
   Task<Result<void>> stage(MessageId id, std::uint32_t number, std::string chunk) override;
+  Task<Result<std::string>> read_staged(MessageId id, std::uint32_t number) override;
   Task<void> drop_staged(MessageId id) override;
   Task<Result<void>> commit(std::span<Draft> drafts) override;
   Task<Result<record::Envelope>> envelope(MessageId id) override;
@@ -41,7 +42,17 @@ class ModelMailStore final : public MailStore {
   Task<Result<void>> remove_entries(MailboxId mailbox, std::vector<Uid> uids) override;
   Task<Result<void>> remove_account(AccountId account) override;
   std::uint64_t mailbox_bytes(AccountId account) const override;
-  Task<Result<std::vector<record::PendingDelivery>>> held(std::size_t limit) override;
+  Task<Result<std::vector<HeldDelivery>>> held(std::size_t limit) override;
+  Task<Result<std::vector<QueueKey>>> queues(std::optional<QueueName> after,
+                                             std::size_t limit) override;
+  Task<Result<std::vector<QueuedDelivery>>> lease(QueueName queue, std::optional<QueueKey> after,
+                                                  WallTime until, std::size_t limit) override;
+  Task<Result<std::vector<QueuedDelivery>>> queued_of(MessageId message) override;
+  Task<Result<void>> settle(std::vector<Outcome> outcomes) override;
+  Task<Result<std::vector<MessageId>>> noticed(std::optional<MessageId> after,
+                                               std::size_t limit) override;
+  Task<Result<std::vector<DueNotice>>> notices(MessageId message) override;
+  Task<Result<void>> drop_notices(std::vector<NoticeKey> keys) override;
   Task<Result<CheckReport>> check() override;
   Task<Result<void>> backup(std::filesystem::path into) override;  // invalid_argument: no disk
 
@@ -52,7 +63,16 @@ class ModelMailStore final : public MailStore {
   };
   Result<void> commit_all(std::span<Draft> drafts);
   record::Envelope keep_content(const Draft& draft);
-  void deliver(const Draft& draft, const record::Envelope& envelope, const Delivery& delivery);
+  Result<void> tells_are_due(std::span<const Draft> drafts) const;
+  void tell(const Draft& draft);
+  void deliver(const Draft& draft, const record::Envelope& envelope, std::uint32_t index);
+  struct Step;
+  void apply(const Step& step);
+  void add_events(std::span<const record::Event> events, std::span<const record::Notice> notices);
+  void add_entry(const ToMailbox& target, record::MailboxEntry entry);
+  void add_waiting(const Target& target, std::uint32_t number,
+                   const record::PendingDelivery& delivery);
+  void refer(MessageId message, std::int64_t more);
   Box& box_for(AccountId account, const std::string& folder);
   void drop_entry(Box& box, Uid uid);
 
@@ -67,8 +87,9 @@ class ModelMailStore final : public MailStore {
   std::map<MessageId, record::Envelope> envelopes_;
   std::vector<record::Event> events_;  // EventSeq is the position, from 1
   std::map<MailboxId, Box> boxes_;
-  std::vector<record::PendingDelivery> held_;
-  std::vector<std::pair<ToRoute, record::PendingDelivery>> queued_;
+  std::map<HeldKey, record::PendingDelivery> held_;
+  std::map<QueueKey, record::PendingDelivery> queued_;
+  std::map<NoticeKey, record::Notice> notices_;
   std::uint64_t next_mailbox_ = 1;
   std::uint32_t last_validity_ = 0;
   Counters counters_;

@@ -3,43 +3,26 @@
 
 #include "base/text.h"
 #include "service/store/changes.h"
-#include "service/store/chunks.h"
 #include "service/store/keys.h"
 
 namespace mail {
 namespace {
 constexpr std::size_t kEntriesAtOnce = 1000;  // of an account; bounds the batch
-}  // namespace
 
-void Removal::remove_entry(Group& group, record::MailboxInfo& mailbox, Uid uid,
-                           std::string_view row) {
-  group.batch.remove(kv::Family::mailbox, keys::entry(mailbox.id, uid));
+// Puts the removal of one entry; `row` is its record, damaged or not.
+void remove_entry(Group& group, record::MailboxInfo& mailbox, Uid uid, std::string_view row) {
+  const std::string key = keys::entry(mailbox.id, uid);
+  group.batch.remove(kv::Family::mailbox, key);
+  group.removed.emplace(kv::Family::mailbox, key);
   if (mailbox.messages > 0) --mailbox.messages;
   const Result<record::MailboxEntry> entry = record::parse_entry(row);
   if (!entry) return;  // damaged: its message keeps one reference too many, and so is kept
   group.batch.remove(kv::Family::mailbox, keys::change(mailbox.id, entry->modseq));
   mailbox.bytes -= std::min(mailbox.bytes, entry->size);
-  ++dropped_[entry->message];
+  group.envelopes.refer(entry->message, -1);
 }
 
-void Removal::settle_references(Group& group) {
-  for (const auto& [message, count] : dropped_) {
-    const Result<std::string> row = group.db.get(kv::Family::envelope, message.key());
-    if (!row) continue;
-    Result<record::Envelope> envelope = record::parse_envelope(*row);
-    if (!envelope) continue;  // damaged: kept for whoever salvages it
-    envelope->references -= std::min(envelope->references, count);
-    if (envelope->references == 0) {
-      group.batch.remove(kv::Family::envelope, message.key());
-      remove_body(group.batch, envelope->body);
-    } else {
-      std::string bytes;
-      record::append_envelope(bytes, *envelope);
-      group.batch.put(kv::Family::envelope, message.key(), bytes);
-    }
-  }
-  dropped_.clear();
-}
+}  // namespace
 
 EntryRemoval::EntryRemoval(MailboxId mailbox, std::vector<Uid> uids)
     : mailbox_(mailbox), uids_(std::move(uids)) {
@@ -53,8 +36,10 @@ Result<void> EntryRemoval::apply(Group& group) {
   if (mailbox == nullptr) return fail(Errc::not_found, "no such mailbox");
   std::vector<std::string> rows;
   for (const Uid uid : uids_) {
-    Result<std::string> row = group.db.get(kv::Family::mailbox, keys::entry(mailbox_, uid));
-    if (!row && row.error().code == Errc::not_found) {
+    const std::string key = keys::entry(mailbox_, uid);
+    Result<std::string> row = group.db.get(kv::Family::mailbox, key);
+    if (!group.still_there(kv::Family::mailbox, key) ||
+        (!row && row.error().code == Errc::not_found)) {
       return fail(Errc::not_found, concat("no message with uid ", uid.value));
     }
     rows.push_back(std::move(row).value_or(""));
@@ -65,7 +50,6 @@ Result<void> EntryRemoval::apply(Group& group) {
     group.batch.put(kv::Family::mailbox, keys::tombstone(mailbox_, mailbox->highest_modseq),
                     keys::number(uids_[i].value));
   }
-  settle_references(group);
   return {};
 }
 
@@ -79,15 +63,11 @@ Result<void> AccountRemoval::apply(Group& group) {
       const Uid uid{read_big_endian<std::uint32_t>(rows.key().substr(prefix.size()))};
       remove_entry(group, *mailbox, uid, rows.value());
     }
-    if (Result<void> read = rows.status(); !read) {
-      settle_references(group);  // of what was removed so far
-      return read;
-    }
+    MAIL_TRY(rows.status());  // what was removed so far is removed well
     if (rows.valid()) break;
     remove_rows_behind(group, id);
     group.state.remove_mailbox(group.batch, id);
   }
-  settle_references(group);
   finished_ = group.state.mailboxes_of(account_).empty();
   return {};
 }

@@ -72,6 +72,12 @@ Task<Result<void>> RocksMailStore::stage(MessageId id, std::uint32_t number, std
   co_return fail(code == Errc::storage_full ? code : Errc::store_unhealthy, written.error().detail);
 }
 
+Task<Result<std::string>> RocksMailStore::read_staged(MessageId id, std::uint32_t number) {
+  co_return co_await read([id, number](kv::Database& db, std::vector<DamagedRow>&) {
+    return rows::staged(db, id, number);
+  });
+}
+
 Task<void> RocksMailStore::drop_staged(MessageId id) {
   const std::uint32_t chunks = engine_->staging().forget(id);
   if (chunks == 0) co_return;
@@ -154,10 +160,54 @@ Task<Result<void>> RocksMailStore::remove_account(AccountId account) {
   }
 }
 
-Task<Result<std::vector<record::PendingDelivery>>> RocksMailStore::held(std::size_t limit) {
+Task<Result<std::vector<HeldDelivery>>> RocksMailStore::held(std::size_t limit) {
   co_return co_await read([limit](kv::Database& db, std::vector<DamagedRow>& damaged) {
     return rows::held(db, limit, damaged);
   });
+}
+
+Task<Result<std::vector<QueueKey>>> RocksMailStore::queues(std::optional<QueueName> after,
+                                                           std::size_t limit) {
+  co_return co_await read(
+      [&](kv::Database& db, std::vector<DamagedRow>&) { return rows::queues(db, after, limit); });
+}
+
+Task<Result<std::vector<QueuedDelivery>>> RocksMailStore::lease(QueueName queue,
+                                                                std::optional<QueueKey> after,
+                                                                WallTime until, std::size_t limit) {
+  co_return co_await read([&](kv::Database& db, std::vector<DamagedRow>& damaged) {
+    return rows::lease(db, queue, after, until, limit, damaged);
+  });
+}
+
+Task<Result<std::vector<QueuedDelivery>>> RocksMailStore::queued_of(MessageId message) {
+  co_return co_await read([message](kv::Database& db, std::vector<DamagedRow>& damaged) {
+    return rows::queued_of(db, message, damaged);
+  });
+}
+
+Task<Result<void>> RocksMailStore::settle(std::vector<Outcome> outcomes) {
+  if (outcomes.empty()) co_return Result<void>{};
+  SettleChange change(std::move(outcomes));
+  co_return co_await committer_->run(change);
+}
+
+Task<Result<std::vector<MessageId>>> RocksMailStore::noticed(std::optional<MessageId> after,
+                                                             std::size_t limit) {
+  co_return co_await read(
+      [=](kv::Database& db, std::vector<DamagedRow>&) { return rows::noticed(db, after, limit); });
+}
+
+Task<Result<std::vector<DueNotice>>> RocksMailStore::notices(MessageId message) {
+  co_return co_await read([message](kv::Database& db, std::vector<DamagedRow>& damaged) {
+    return rows::notices(db, message, damaged);
+  });
+}
+
+Task<Result<void>> RocksMailStore::drop_notices(std::vector<NoticeKey> keys) {
+  if (keys.empty()) co_return Result<void>{};
+  NoticeRemoval change(std::move(keys));
+  co_return co_await committer_->run(change);
 }
 
 Task<Result<CheckReport>> RocksMailStore::check() {

@@ -25,6 +25,7 @@ class RocksMailStore final : public MailStore {
   bool healthy() const override { return committer_->healthy() || engine_->full(); }
   bool storage_low() const override { return engine_->storage_low(); }
   Task<Result<void>> stage(MessageId id, std::uint32_t number, std::string chunk) override;
+  Task<Result<std::string>> read_staged(MessageId id, std::uint32_t number) override;
   Task<void> drop_staged(MessageId id) override;
   Task<Result<void>> commit(std::span<Draft> drafts) override;
   Task<Result<record::Envelope>> envelope(MessageId id) override;
@@ -43,7 +44,17 @@ class RocksMailStore final : public MailStore {
   std::uint64_t mailbox_bytes(AccountId account) const override {
     return engine_->bytes_of(account);
   }
-  Task<Result<std::vector<record::PendingDelivery>>> held(std::size_t limit) override;
+  Task<Result<std::vector<HeldDelivery>>> held(std::size_t limit) override;
+  Task<Result<std::vector<QueueKey>>> queues(std::optional<QueueName> after,
+                                             std::size_t limit) override;
+  Task<Result<std::vector<QueuedDelivery>>> lease(QueueName queue, std::optional<QueueKey> after,
+                                                  WallTime until, std::size_t limit) override;
+  Task<Result<std::vector<QueuedDelivery>>> queued_of(MessageId message) override;
+  Task<Result<void>> settle(std::vector<Outcome> outcomes) override;
+  Task<Result<std::vector<MessageId>>> noticed(std::optional<MessageId> after,
+                                               std::size_t limit) override;
+  Task<Result<std::vector<DueNotice>>> notices(MessageId message) override;
+  Task<Result<void>> drop_notices(std::vector<NoticeKey> keys) override;
   Task<Result<CheckReport>> check() override;
   // `into` becomes a state directory with a copy of the mail store; already_exists if it has one.
   Task<Result<void>> backup(std::filesystem::path into) override;

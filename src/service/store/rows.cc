@@ -9,14 +9,6 @@
 namespace mail::rows {
 namespace {
 
-MessageId id_in(std::string_view bytes) {
-  MessageId id;
-  for (std::size_t i = 0; i < id.bytes.size() && i < bytes.size(); ++i) {
-    id.bytes[i] = static_cast<std::uint8_t>(bytes[i]);
-  }
-  return id;
-}
-
 std::string name_of_mailbox_row(std::string_view key) {
   if (key.size() < 9) return "mailbox row";
   const auto mailbox = read_big_endian<std::uint64_t>(key.substr(1));
@@ -56,10 +48,10 @@ Result<std::string> chunk(const kv::Database& db, kv::Family family, MessageId i
 std::string name_of(kv::Family family, std::string_view key) {
   switch (family) {
     case kv::Family::envelope:
-      return concat("envelope ", id_in(key).to_string());
+      return concat("envelope ", keys::id_in(key).to_string());
     case kv::Family::queue_body:
     case kv::Family::mail_body: {
-      const std::string id = id_in(key).to_string();
+      const std::string id = keys::id_in(key).to_string();
       if (key.size() < 14) return concat("body ", id);
       const auto number = read_big_endian<std::uint32_t>(key.substr(10));
       return number == keys::kChunkSizes ? concat("body ", id, " chunk sizes")
@@ -72,7 +64,9 @@ std::string name_of(kv::Family family, std::string_view key) {
                             : concat("event ", read_big_endian<std::uint64_t>(key.substr(1)));
     case kv::Family::schedule:
       return concat("pending delivery ",
-                    id_in(key.substr(key.size() < 14 ? 0 : key.size() - 14)).to_string());
+                    keys::id_in(key.substr(key.size() < 14 ? 0 : key.size() - 14)).to_string());
+    case kv::Family::notice:
+      return concat("notice of ", keys::id_in(key.substr(key.empty() ? 0 : 1)).to_string());
     default:
       return concat(kv::to_string(family), " row");
   }
@@ -99,7 +93,7 @@ Result<std::vector<record::Envelope>> envelopes(const kv::Database& db, const Me
       continue;
     }
     const auto error =
-        note(kv::Family::envelope, rows.key(), envelope.error(), id_in(rows.key()), damaged);
+        note(kv::Family::envelope, rows.key(), envelope.error(), keys::id_in(rows.key()), damaged);
     if (error.error().code != Errc::store_corrupt) return error;
   }
   MAIL_TRY(rows.status());
@@ -127,6 +121,13 @@ Result<std::string> body(const kv::Database& db, const record::BodyRef& body, st
   MAIL_TRY(std::string octets, chunk(db, family, kept->id, number, damaged));
   if (offset > 0) octets.erase(0, offset);
   return octets;
+}
+
+Result<std::string> staged(const kv::Database& db, MessageId id, std::uint32_t number) {
+  const std::string key = keys::chunk(id, number);
+  MAIL_TRY(const std::string row, db.get(kv::Family::mail_body, key));
+  MAIL_TRY(const std::string_view octets, open_chunk(key, row));
+  return std::string(octets);
 }
 
 Result<std::vector<SequencedEvent>> events_after(const kv::Database& db, EventSeq cursor,
@@ -196,24 +197,6 @@ Result<record::MailboxEntry> entry(const kv::Database& db, MailboxId mailbox, Ui
   Result<record::MailboxEntry> entry = record::parse_entry(*row);
   if (!entry) return note(kv::Family::mailbox, key, entry.error(), std::nullopt, damaged);
   return entry;
-}
-
-Result<std::vector<record::PendingDelivery>> held(const kv::Database& db, std::size_t limit,
-                                                  Damaged& damaged) {
-  std::vector<record::PendingDelivery> found;
-  kv::Cursor rows = db.scan_prefix(kv::Family::schedule, keys::kHeld);
-  for (; rows.valid() && found.size() < limit; rows.next()) {
-    Result<record::PendingDelivery> delivery = record::parse_pending(rows.value());
-    if (delivery) {
-      found.push_back(std::move(*delivery));
-      continue;
-    }
-    const auto error = note(kv::Family::schedule, rows.key(), delivery.error(),
-                            id_in(rows.key().substr(1)), damaged);
-    if (error.error().code != Errc::store_corrupt) return error;
-  }
-  MAIL_TRY(rows.status());
-  return found;
 }
 
 }  // namespace mail::rows

@@ -149,7 +149,7 @@ TYPED_TEST_P(StoreConformance, AMessageComesBackAsItWasCommitted) {
     EXPECT_EQ(envelope->header_size, 18U);
     EXPECT_EQ(envelope->references, 1U);
     EXPECT_EQ(envelope->reverse_path, "tom@gmail.test");
-    EXPECT_EQ(envelope->recipients, std::vector<std::string>{"jerry@yahoo.test"});
+    EXPECT_EQ(envelope->recipients, std::vector<Recipient>{"jerry@yahoo.test"});
     EXPECT_EQ(whole_body(this->store(), envelope->body), content) << size;
   }
   expect_consistent(this->store());
@@ -212,7 +212,7 @@ TYPED_TEST_P(StoreConformance, EventsComeInCommitOrderWithThoseOfTheDeliveries) 
 TYPED_TEST_P(StoreConformance, EachFateIsCountedAndTold) {
   Draft draft = new_draft(this->store(), some_content(2000));
   add_recipient(draft, "a@yahoo.test", ToMailbox{AccountId{1}});
-  add_recipient(draft, "b@else.test", ToRoute{"mx", "else.test", "a1", kTestStart});
+  add_recipient(draft, "b@else.test", ToRoute{{"mx", "else.test", "a1"}, kTestStart});
   add_recipient(draft, "c@else.test", Held{"an operator must look"});
   draft.deliveries.back().recipients.push_back("d@else.test");
   draft.events.front().recipients.push_back("d@else.test");
@@ -233,9 +233,12 @@ TYPED_TEST_P(StoreConformance, EachFateIsCountedAndTold) {
   EXPECT_EQ(run(this->store().envelope(id)).value().references, 3U);
   const auto held = run(this->store().held(10)).value();
   ASSERT_EQ(held.size(), 1U);
-  EXPECT_EQ(held[0].message, id);
-  EXPECT_EQ(held[0].reason, "an operator must look");
-  EXPECT_EQ(held[0].recipients, (std::vector<std::string>{"c@else.test", "d@else.test"}));
+  EXPECT_EQ(held[0].key.message, id);
+  EXPECT_EQ(held[0].delivery.message, id);
+  EXPECT_EQ(held[0].delivery.reason, "an operator must look");
+  ASSERT_EQ(held[0].delivery.recipients.size(), 2U);
+  EXPECT_EQ(held[0].delivery.recipients[0].recipient, "c@else.test");
+  EXPECT_EQ(held[0].delivery.recipients[1].recipient, "d@else.test");
   expect_consistent(this->store());
 }
 
@@ -380,6 +383,21 @@ TYPED_TEST_P(StoreConformance, StagedChunksFollowTheFirstOne) {
   expect_consistent(this->store());
 }
 
+TYPED_TEST_P(StoreConformance, WhatWasSentOnBeforeItsCommitIsCountedAndNotKept) {
+  Draft draft = new_draft(this->store(), "first");
+  const MessageId id = draft.id;
+  ASSERT_TRUE(run(this->store().stage(id, 1, "second")));
+  EXPECT_EQ(run(this->store().read_staged(id, 1)), "second");
+  EXPECT_EQ(run(this->store().read_staged(id, 2)).error().code, Errc::not_found);
+  draft.staged_chunks = 1;
+  add_recipient(draft, "e@else.test", Relayed{{{"reply", "250 taken"}}});
+  ASSERT_TRUE(commit_one(this->store(), std::move(draft)));
+  EXPECT_EQ(run(this->store().events_of(id)).value().at(1).facts.at(0).value, "250 taken");
+  EXPECT_EQ(this->store().counters().delivered, 1);
+  EXPECT_FALSE(run(this->store().read_staged(id, 1)));
+  expect_consistent(this->store());
+}
+
 TYPED_TEST_P(StoreConformance, DroppedOrMissingChunksMakeNoMessage) {
   const MessageId id = this->store().next_id();
   EXPECT_EQ(run(this->store().stage(id, 2, "out of order")).error().code, Errc::invalid_argument);
@@ -461,17 +479,16 @@ TYPED_TEST_P(StoreConformance, ManyThreadsCommitAtOnceAndEveryMessageIsThere) {
   expect_consistent(this->store());
 }
 
-REGISTER_TYPED_TEST_SUITE_P(StoreConformance, AMessageComesBackAsItWasCommitted,
-                            ABodyIsReadFromAnyOffset, WhatIsNotThereIsNotFound,
-                            EventsComeInCommitOrderWithThoseOfTheDeliveries,
-                            EachFateIsCountedAndTold, WhatIsDiscardedForAllKeepsItsEventsButNoBody,
-                            UidsAndModseqsAscendInEachMailbox, AUidIsNeverGivenAgain,
-                            RecipientsShareOneBodyUntilTheLastOneRemovesIt,
-                            RemovingAUidThatIsNotThereRemovesNothing, UsageFollowsWhatComesAndGoes,
-                            AnAccountGoesWithAllItsMailAndItsMailboxIdsStayGone,
-                            StagedChunksFollowTheFirstOne, DroppedOrMissingChunksMakeNoMessage,
-                            DraftsAreKeptAllOrNone, MessagesAreListedNewestFirstByPages,
-                            IdsAscendAndStayUniqueWhenTheClockGoesBack,
-                            ManyThreadsCommitAtOnceAndEveryMessageIsThere);
+REGISTER_TYPED_TEST_SUITE_P(
+    StoreConformance, AMessageComesBackAsItWasCommitted, ABodyIsReadFromAnyOffset,
+    WhatIsNotThereIsNotFound, EventsComeInCommitOrderWithThoseOfTheDeliveries,
+    EachFateIsCountedAndTold, WhatIsDiscardedForAllKeepsItsEventsButNoBody,
+    UidsAndModseqsAscendInEachMailbox, AUidIsNeverGivenAgain,
+    RecipientsShareOneBodyUntilTheLastOneRemovesIt, RemovingAUidThatIsNotThereRemovesNothing,
+    UsageFollowsWhatComesAndGoes, AnAccountGoesWithAllItsMailAndItsMailboxIdsStayGone,
+    StagedChunksFollowTheFirstOne, WhatWasSentOnBeforeItsCommitIsCountedAndNotKept,
+    DroppedOrMissingChunksMakeNoMessage, DraftsAreKeptAllOrNone,
+    MessagesAreListedNewestFirstByPages, IdsAscendAndStayUniqueWhenTheClockGoesBack,
+    ManyThreadsCommitAtOnceAndEveryMessageIsThere);
 
 }  // namespace mail

@@ -3,6 +3,7 @@
 #include <random>
 
 #include "service/store/model_mail_store.h"
+#include "service/store/queue_conformance.h"
 #include "service/store/rocks_mail_store.h"
 #include "service/store/test_directory.h"
 
@@ -21,9 +22,13 @@ class ModelMaker {
 
 class RocksMaker {
  public:
-  RocksMaker() : store_(RocksMailStore::open(directory_.path(), clock_).value()) {}
+  RocksMaker() { restart(); }
   ManualClock& clock() { return clock_; }
   MailStore& store() { return *store_; }
+  void restart() {
+    store_.reset();
+    store_ = RocksMailStore::open(directory_.path(), clock_).value();
+  }
 
  private:
   TestDirectory directory_;
@@ -31,12 +36,16 @@ class RocksMaker {
   std::unique_ptr<RocksMailStore> store_;
 };
 
+std::vector<QueuedDelivery> everything_in(MailStore& store, const QueueName& queue) {
+  return run(store.lease(queue, {}, WallTime::max() - Milliseconds(1), 100'000)).value();
+}
+
 // Everything a client of the store can see, as text.
 std::string picture(MailStore& store) {
   std::string text;
   const Counters c = store.counters();
   append(text, c.messages, ' ', c.accepted, ' ', c.delivered, ' ', c.held, ' ', c.queued, ' ',
-         c.discarded, '\n');
+         c.discarded, ' ', c.bounced, ' ', c.expired, '\n');
   for (const auto& envelope : run(store.messages({.before = {}, .limit = 100'000})).value()) {
     record::append_envelope(text, envelope);
     if (envelope.references > 0) text += whole_body(store, envelope.body);
@@ -54,19 +63,38 @@ std::string picture(MailStore& store) {
       }
     }
   }
-  for (const auto& held : run(store.held(100'000)).value()) record::append_pending(text, held);
+  for (const auto& held : run(store.held(100'000)).value()) {
+    append(text, held.key.message.to_string(), held.key.number);
+    record::append_pending(text, held.delivery);
+  }
+  for (const QueueKey& queue : run(store.queues({}, 100'000)).value()) {
+    append(text, queue.queue.route, ' ', queue.queue.domain, ' ', queue.queue.lane, '\n');
+    for (const auto& waiting : everything_in(store, queue.queue)) {
+      append(text, waiting.key.due.time_since_epoch().count(), waiting.key.number);
+      record::append_pending(text, waiting.delivery);
+    }
+  }
+  for (const MessageId& id : run(store.noticed({}, 100'000)).value()) {
+    for (const DueNotice& due : run(store.notices(id)).value()) {
+      append(text, due.key.message.to_string(), due.key.number);
+      record::append_notice(text, due.notice);
+    }
+  }
   return text;
 }
 
 Target random_target(std::mt19937& random) {
   const AccountId account{1 + random() % 3};
-  switch (random() % 8) {
+  switch (random() % 10) {
     case 0:
       return Held{"why"};
     case 1:
       return Discarded{"why"};
     case 2:
-      return ToRoute{"mx", "else.test", "lane", kTestStart};
+      return ToRoute{{"mx", concat("d", random() % 3, ".test"), "lane"},
+                     kTestStart + Milliseconds(random() % 50)};
+    case 4:
+      return Bounced{"why"};
     case 3:
       return ToMailbox{account, "Junk"};
     default:
@@ -74,21 +102,69 @@ Target random_target(std::mt19937& random) {
   }
 }
 
-// One step of a random history; the same for the same state of `random` and of the store.
-std::string step(MailStore& store, std::mt19937 random) {
-  const unsigned what = random() % 10;
-  if (what == 0) {
-    return run(store.remove_account(AccountId{1 + random() % 3})) ? "removed" : "failed";
+// An outcome for a waiting delivery: each recipient ends, or goes on somewhere.
+Outcome random_outcome(const Place& place, const record::PendingDelivery& waiting,
+                       std::mt19937& random) {
+  Outcome outcome = outcome_of(place);
+  outcome.attempts = waiting.attempts + 1;
+  outcome.from = "Tom";
+  for (const auto& recipient : waiting.recipients) {
+    const std::string& address = recipient.recipient.address;
+    const auto kind = static_cast<RecipientOutcome::Kind>(random() % 5);
+    const bool rests = kind == RecipientOutcome::Kind::deferred;
+    if (!rests || random() % 2 == 0) {
+      outcome.recipients.push_back(told(address, kind, concat("why ", random() % 100)));
+      if (random() % 3 == 0) {
+        outcome.recipients.back().notice =
+            notice_about(address, rests ? record::NoticeKind::delayed : record::NoticeKind::failed);
+      }
+    }
+    if (rests)
+      outcome.rest.push_back({random_target(random), {address}, "tom@gmail.test", "X: y\r\n"});
   }
-  if (what <= 3) {
-    const auto boxes = run(store.mailboxes(AccountId{1 + random() % 3})).value();
-    if (boxes.empty()) return "no mailbox";
-    std::vector<Uid> uids(1 + random() % 3);
-    for (Uid& uid : uids) uid.value = boxes[0].uid_next.value - random() % 6;
-    const auto removed = run(store.remove_entries(boxes[0].id, uids));
-    return removed ? "removed" : describe(removed.error());
+  return outcome;
+}
+
+// A draft whose id does not hang on the store: after a restart it gives others.
+Draft numbered_draft(MailStore& store, std::string content, unsigned number) {
+  Draft draft = new_draft(store, std::move(content));
+  draft.id = MessageId::make(1'790'000'000'000, 1, number);
+  draft.events.front().message = draft.id;
+  return draft;
+}
+
+std::string settle_some(MailStore& store, std::mt19937& random) {
+  std::vector<Outcome> outcomes;
+  for (const QueueKey& queue : run(store.queues({}, 9)).value()) {
+    for (const auto& waiting : everything_in(store, queue.queue)) {
+      if (random() % 2 == 0) continue;
+      outcomes.push_back(random_outcome(waiting.key, waiting.delivery, random));
+      if (random() % 8 == 0) outcomes.push_back(outcomes.back());  // settled twice
+    }
   }
-  Draft draft = new_draft(store, some_content(random() % 3000, random()));
+  for (const auto& held : run(store.held(5)).value()) {
+    if (random() % 2 == 0) outcomes.push_back(random_outcome(held.key, held.delivery, random));
+  }
+  const Result<void> settled = run(store.settle(std::move(outcomes)));
+  return settled ? "settled" : describe(settled.error());
+}
+
+std::string tell_some(MailStore& store, std::mt19937& random, unsigned number) {
+  std::vector<NoticeKey> keys;
+  for (const MessageId& id : run(store.noticed({}, 5)).value()) {
+    for (const DueNotice& due : run(store.notices(id)).value()) {
+      if (random() % 3 != 0) keys.push_back(due.key);
+    }
+  }
+  if (random() % 4 == 0) return run(store.drop_notices(keys)) ? "dropped" : "failed";
+  Draft dsn = numbered_draft(store, some_content(random() % 3000), number);
+  add_recipient(dsn, "tom@gmail.test", random_target(random));
+  dsn.tells = std::move(keys);
+  return commit_one(store, std::move(dsn)) ? "told" : "failed";
+}
+
+std::string commit_random(MailStore& store, std::mt19937& random, unsigned number) {
+  Draft draft = numbered_draft(store, some_content(random() % 3000, random()), number);
   const unsigned recipients = 1 + random() % 4;
   for (unsigned i = 0; i < recipients; ++i) {
     add_recipient(draft, concat("r", i, "@yahoo.test"), random_target(random));
@@ -100,13 +176,33 @@ std::string step(MailStore& store, std::mt19937 random) {
   return commit_one(store, std::move(draft)) ? "kept" : "failed";
 }
 
+// One step of a random history; the same for the same state of `random` and of the store.
+std::string step(MailStore& store, std::mt19937 random, unsigned number) {
+  const unsigned what = random() % 16;
+  if (what == 0) {
+    return run(store.remove_account(AccountId{1 + random() % 3})) ? "removed" : "failed";
+  }
+  if (what <= 3) {
+    const auto boxes = run(store.mailboxes(AccountId{1 + random() % 3})).value();
+    if (boxes.empty()) return "no mailbox";
+    std::vector<Uid> uids(1 + random() % 3);
+    for (Uid& uid : uids) uid.value = boxes[0].uid_next.value - random() % 6;
+    const auto removed = run(store.remove_entries(boxes[0].id, uids));
+    return removed ? "removed" : describe(removed.error());
+  }
+  if (what <= 7) return settle_some(store, random);
+  if (what <= 9) return tell_some(store, random, number);
+  return commit_random(store, random, number);
+}
+
 TEST(StoreModel, BothStoresShowTheSameAfterTheSameRandomHistory) {
   for (unsigned seed = 1; seed <= 5; ++seed) {
     ModelMaker model;
     RocksMaker rocks;
-    for (int i = 0; i < 60; ++i) {
-      const std::mt19937 random(seed * 1000 + static_cast<unsigned>(i));
-      ASSERT_EQ(step(rocks.store(), random), step(model.store(), random)) << "seed " << seed;
+    for (unsigned i = 0; i < 100; ++i) {
+      if (i % 25 == 24) rocks.restart();
+      const std::mt19937 random(seed * 1000 + i);
+      ASSERT_EQ(step(rocks.store(), random, i), step(model.store(), random, i)) << "seed " << seed;
     }
     EXPECT_EQ(picture(rocks.store()), picture(model.store())) << "seed " << seed;
     expect_consistent(rocks.store());
@@ -116,6 +212,8 @@ TEST(StoreModel, BothStoresShowTheSameAfterTheSameRandomHistory) {
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Model, StoreConformance, ModelMaker);
 INSTANTIATE_TYPED_TEST_SUITE_P(Rocks, StoreConformance, RocksMaker);
+INSTANTIATE_TYPED_TEST_SUITE_P(Model, QueueConformance, ModelMaker);
+INSTANTIATE_TYPED_TEST_SUITE_P(Rocks, QueueConformance, RocksMaker);
 
 }  // namespace
 }  // namespace mail

@@ -37,8 +37,10 @@ StoreEngine::~StoreEngine() {
 
 bool StoreEngine::write(std::span<Change* const> changes) {
   batch_->clear();
-  Group group{*db_, *batch_, *state_, clock_.wall_now(), storage_low_, {}};
+  Group group{*db_, *batch_, *state_, clock_.wall_now(), storage_low_, {}, EnvelopeChanges(*db_),
+              {}};
   for (Change* change : changes) change->result = change->apply(group);
+  group.envelopes.finish(*batch_);
   if (batch_->empty()) return true;
   state_->finish(*batch_);
   const std::uint64_t reserve = ids_.wanted();

@@ -169,9 +169,10 @@ void StoreState::remove_mailbox(kv::Batch& batch, MailboxId id) {
   batch.remove(kv::Family::mailbox, keys::mailbox(id));
 }
 
-void StoreState::put_events(kv::Batch& batch, MessageId message, record::EventKind kind,
-                            std::span<const std::string> events) {
-  if (events.empty()) return;
+EventSeq StoreState::put_events(kv::Batch& batch, MessageId message, record::EventKind kind,
+                                std::span<const std::string> events) {
+  const EventSeq first = next_event_;
+  if (events.empty()) return first;
   std::string run = keys::number(static_cast<std::uint32_t>(events.size()));
   run.push_back(static_cast<char>(kind));
   batch.put(kv::Family::event, keys::run(message, next_event_), run);
@@ -179,6 +180,7 @@ void StoreState::put_events(kv::Batch& batch, MessageId message, record::EventKi
     batch.put(kv::Family::event, keys::event(next_event_), event);
     ++next_event_.value;
   }
+  return first;
 }
 
 void StoreState::count(const Counters& effect, WallTime now) {

@@ -40,9 +40,10 @@ class StoreState {
   void remove_mailbox(kv::Batch& batch, MailboxId id);
 
   // Numbers the events of one message and puts them; each is an encoded record. `kind` is one that
-  // is among them: the row by which `received` is found without reading it.
-  void put_events(kv::Batch& batch, MessageId message, record::EventKind kind,
-                  std::span<const std::string> events);
+  // is among them: the row by which `received` is found without reading it. The first one's number.
+  EventSeq put_events(kv::Batch& batch, MessageId message, record::EventKind kind,
+                      std::span<const std::string> events);
+  EventSeq next_event() const { return next_event_; }
   void count(const Counters& effect, WallTime now);
 
   void finish(kv::Batch& batch);

@@ -1,0 +1,77 @@
+#include "service/spool/placer.h"
+
+#include <utility>
+
+#include "base/text.h"
+#include "service/spool/expansion.h"
+
+namespace mail {
+namespace {
+
+// What the expansion of one recipient found, under the name it waited by.
+void take_over(Draft found, const Recipient& waited, Placement& placement) {
+  if (found.deliveries.size() > 1 || found.deliveries.front().recipients.size() > 1) {
+    placement.deliveries.push_back(
+        {.target = Held{concat(waited.address,
+                               " has become an alias of several while the message waited; send it "
+                               "to them again")},
+         .recipients = {waited},
+         .reverse_path = std::move(found.reverse_path),
+         .added_fields = {}});
+    return;
+  }
+  Delivery& delivery = found.deliveries.front();
+  if (const auto* bounced = std::get_if<Bounced>(&delivery.target)) {
+    placement.refused.push_back({waited.address, "5.1.2", bounced->reason});
+    return;
+  }
+  delivery.recipients.front() = waited;
+  placement.deliveries.push_back(std::move(delivery));
+}
+
+}  // namespace
+
+void SpoolPlacer::reload(std::shared_ptr<const Routes> routes) {
+  const std::lock_guard lock(mutex_);
+  routes_ = std::move(routes);
+}
+
+std::shared_ptr<const Routes> SpoolPlacer::routes() const {
+  const std::lock_guard lock(mutex_);
+  return routes_;
+}
+
+bool SpoolPlacer::is_local(std::string_view domain) const {
+  const Result<Domain> parsed = Domain::parse(domain);
+  return parsed && control_.snapshot()->is_local(*parsed);
+}
+
+Placement SpoolPlacer::place(const record::PendingDelivery& delivery, WallTime now) const {
+  const std::shared_ptr<const Directory> directory = control_.snapshot();
+  const std::shared_ptr<const Routes> to = routes();
+  Placement placement;
+  for (const record::PendingRecipient& pending : delivery.recipients) {
+    const Recipient& waited = pending.recipient;
+    const Result<Mailbox> mailbox = Mailbox::parse(waited.address);
+    if (!mailbox) {
+      placement.refused.push_back({waited.address, "5.1.3", "the address can not be read"});
+      continue;
+    }
+    if (directory->resolve(*mailbox).kind == Resolution::Kind::unknown_user) {
+      placement.refused.push_back(
+          {waited.address, "5.1.1", concat("there is no ", waited.address, " here any more")});
+      continue;
+    }
+    Draft draft;
+    draft.id = delivery.message;
+    draft.received_at = now;
+    draft.reverse_path = delivery.reverse_path;
+    draft.events.emplace_back();
+    Expansion expansion(*directory, *to, nullptr, draft);
+    expansion.add(*mailbox, waited, {});
+    take_over(std::move(draft), waited, placement);
+  }
+  return placement;
+}
+
+}  // namespace mail

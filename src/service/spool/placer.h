@@ -1,0 +1,36 @@
+// Where recipients go now, for mail that waited or that we write ourselves: the same decisions as
+// at the final dot, without events (service/routing/placer.h).
+// Threads: any; directory and routes are those of the moment.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string_view>
+
+#include "service/directory/control_store.h"
+#include "service/routing/placer.h"
+#include "service/routing/route.h"
+
+namespace mail {
+
+class SpoolPlacer final : public Placer {
+ public:
+  // `control` outlives it.
+  SpoolPlacer(ControlStore& control, std::shared_ptr<const Routes> routes)
+      : control_(control), routes_(std::move(routes)) {}
+  void reload(std::shared_ptr<const Routes> routes);
+
+  bool is_local(std::string_view domain) const override;
+  // An address that became an alias of several while its mail waited: the mail is held, with the
+  // reason, since a delivery that waits can not become many.
+  Placement place(const record::PendingDelivery& delivery, WallTime now) const override;
+
+ private:
+  std::shared_ptr<const Routes> routes() const;
+
+  ControlStore& control_;
+  mutable std::mutex mutex_;
+  std::shared_ptr<const Routes> routes_;  // guarded by mutex_
+};
+
+}  // namespace mail
