@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Runs tests and prints a line per test with its seconds, then a line with the sums.
 
-    tests/run.py units  --tree asan            every *_test program of build/asan, by its own tests
-    tests/run.py fuzz   --tree asan            every fuzz target on its seeds (nothing is explored)
-    tests/run.py e2e    --tree release [NAME]  tests/e2e/test_*.py, or those whose name has NAME in it
-    tests/run.py crash  --tree release [NAME]  tests/crash/*_test.py
+    tests/run.py units   --tree asan    [NAME...] every *_test program of build/asan, by its own tests
+    tests/run.py fuzz    --tree asan    [NAME...] every fuzz target on its seeds (nothing is explored)
+    tests/run.py e2e     --tree release [NAME...] tests/e2e/test_*.py
+    tests/run.py crash   --tree release [NAME...] tests/crash/*_test.py
+    tests/run.py interop --tree release [NAME...] tests/interop/test_*.py: programs of others, fetched once
 
---totals FILE adds "passed failed" to a file, for who runs several of these. Exit status 1 when a
-test failed or when there was none.
+With NAMEs, those that have one of them in their name. --totals FILE adds "passed failed" to a file, for
+who runs several of these. Exit status 1 when a test failed or when there was none.
 """
 import argparse
 import concurrent.futures
@@ -169,10 +170,14 @@ def cases(folder, pattern, wanted):
         for test in flatten(suite):
             names.setdefault(type(test).__name__, []).append(test.id())
         for name, ids in names.items():
-            if wanted in f"{file.stem}.{name}":
+            if is_wanted(f"{file.stem}.{name}", wanted):
                 yield file.stem, name
     if loader.errors:
         raise SystemExit("\n".join(loader.errors))
+
+
+def is_wanted(name, wanted):
+    return not wanted or any(part in name for part in wanted)
 
 
 def flatten(suite):
@@ -194,7 +199,7 @@ def one_case(arguments):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("what", choices=["units", "fuzz", "e2e", "crash", "case"])
+    parser.add_argument("what", choices=["units", "fuzz", "e2e", "crash", "interop", "case"])
     parser.add_argument("names", nargs="*")
     parser.add_argument("--tree", default="release")
     parser.add_argument("--totals")
@@ -205,15 +210,16 @@ def main():
     if options.what == "case":
         raise SystemExit(one_case(options.names))
 
-    wanted = options.names[0] if options.names else ""
+    wanted = options.names
     tree, limit = options.tree, options.limit
     if options.what in ("units", "fuzz"):
         runner = run_gtest if options.what == "units" else run_fuzz
         pattern = "mail_*_test" if options.what == "units" else "fuzz_*"
-        work = [(runner, (p, tree, limit)) for p in programs(tree, pattern) if wanted in p.name]
+        work = [(runner, (p, tree, limit)) for p in programs(tree, pattern)
+                if is_wanted(p.name, wanted)]
     else:
         folder = ROOT / "tests" / options.what
-        pattern = "test_*.py" if options.what == "e2e" else "*_test.py"
+        pattern = "*_test.py" if options.what == "crash" else "test_*.py"
         work = [(run_case, (folder, module, case, tree, limit))
                 for module, case in cases(folder, pattern, wanted)]
 
