@@ -114,7 +114,8 @@ class Extensions(unittest.TestCase):
         with self.daemon.login(JERRY) as smtp:
             smtp.ehlo()
             begin = datetime.now(timezone.utc)
-            identity = self.send(smtp, f"<{JERRY}> HOLDFOR=1", [f"<{TOM}>"], message("in a second", JERRY))
+            identity = self.send(smtp, f"<{JERRY}> HOLDFOR=1", [f"<{TOM}> NOTIFY=SUCCESS"],
+                                 message("in a second", JERRY))
         until = time.monotonic() + DEADLINE
         while not (delivered := [event for event in self.daemon.events()
                                  if event["message"] == identity and event["kind"] == "delivered"]):
@@ -122,6 +123,12 @@ class Extensions(unittest.TestCase):
         held = datetime.fromisoformat(delivered[0]["at"]) - begin
         self.assertGreaterEqual(held, timedelta(milliseconds=999))  # events count whole milliseconds
         self.assertEqual(1, len(self.mails(TOM, "in a second")))
+        while not (notices := [row for row in self.daemon.mailbox(JERRY)
+                               if row["subject"].endswith(": in a second")]):
+            self.assertLess(time.monotonic(), until, "its sender was never told")
+        notice = self.daemon.mail(JERRY, notices[0]["uid"]).decode()
+        self.assertIn("Action: delivered\r\n", notice)
+        self.assertIn("Future-Release-Request: for;1\r\n", notice)
 
 
 class ProxyAndTrace(unittest.TestCase):

@@ -43,6 +43,10 @@ struct MailOptions {
   bool operator==(const MailOptions&) const = default;
 };
 
+// What of it holds for a delivery with this reverse path. Where a list has put its own in place of
+// the sender's, ENVID and RET are the sender's no more (RFC 3461 §5.2.7.1 b).
+MailOptions options_for(MailOptions options, std::string_view given, std::string_view now);
+
 // RFC 3461 §4.1. Without NOTIFY on RCPT nothing is set: failures are told, delays may be.
 struct Notify {
   bool said = false;  // NOTIFY= was given; said and nothing else set is NOTIFY=NEVER

@@ -300,8 +300,10 @@ Task<void> Queue::Impl::lease(queue::LeaseRows wanted) {
         }
         envelope = std::move(*read);
       }
+      MailOptions options =
+          options_for(envelope->options, envelope->reverse_path, row.delivery.reverse_path);
       answer.rows.push_back({.row = std::move(row),
-                             .options = envelope->options,
+                             .options = std::move(options),
                              .size = envelope->size,
                              .body = envelope->body});
     }
@@ -396,11 +398,9 @@ Task<Result<void>> Queue::Impl::settle_each(std::vector<Outcome> outcomes) {
 void Queue::Impl::tell_notices(const std::vector<Outcome>& outcomes) {
   std::vector<MessageId> messages;
   for (const Outcome& outcome : outcomes) {
-    for (const RecipientOutcome& told : outcome.recipients) {
-      if (!told.notice.has_value()) continue;
-      messages.push_back(message_of(outcome.place));
-      break;
-    }
+    const bool told = std::ranges::any_of(
+        outcome.recipients, [](const RecipientOutcome& each) { return each.notice.has_value(); });
+    if (told || !outcome.notices.empty()) messages.push_back(message_of(outcome.place));
   }
   if (!messages.empty()) parts_.notices.due(messages);
 }

@@ -112,8 +112,9 @@ void Scheduler::enqueued(Enqueued mail, Now now) {
       note_on_disk(queue, row.key.due, now);
       continue;
     }
+    MailOptions options = options_for(mail.options, mail.reverse_path, row.delivery.reverse_path);
     Loaded load{
-        .row = std::move(row), .options = mail.options, .size = mail.size, .body = mail.body};
+        .row = std::move(row), .options = std::move(options), .size = mail.size, .body = mail.body};
     Item& item = make_item(queue, std::move(load));
     item.content = mail.content;
     item.charge = charge;
@@ -258,6 +259,9 @@ void Scheduler::clock_check(Now now) {
 void Scheduler::sweep_idle(Now now) {
   if (now.mono < idle_swept_ + kIdle) return;
   idle_swept_ = now.mono;
+  // Nothing waits for a probe that nobody makes: whoever looked for one may have been turned away.
+  for (const auto& [id, site] : sites_by_id_) probe(*site, now);
+  for (const auto& [id, domain] : domains_by_id_) probe(*domain, now);
   for (auto entry = queues_.begin(); entry != queues_.end();) {
     WaitingQueue& queue = *entry->second;
     if (queue.items > 0 || queue.disk_due.has_value() || queue.leasing || queue.hungry) {

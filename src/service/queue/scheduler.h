@@ -170,7 +170,13 @@ class Scheduler {
   std::size_t content_bytes_ = 0;
   std::size_t sending_ = 0;
 
-  std::set<std::pair<MonoTime, WaitingQueue*>> queue_timers_;
+  struct Earlier {
+    using Timer = std::pair<MonoTime, WaitingQueue*>;
+    bool operator()(const Timer& a, const Timer& b) const {
+      return a.first != b.first ? a.first < b.first : a.second->id < b.second->id;
+    }
+  };
+  std::set<std::pair<MonoTime, WaitingQueue*>, Earlier> queue_timers_;
   std::set<std::pair<MonoTime, std::uint64_t>> site_timers_;
   std::set<std::pair<MonoTime, std::uint64_t>> domain_timers_;
   std::deque<WaitingQueue*> hungry_;

@@ -6,9 +6,9 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -331,7 +331,7 @@ void Scheduler::job_done(std::uint64_t id, std::uint32_t number, const std::vect
   if (found == sites_by_id_.end()) return;
   Site& site = *found->second;
   const std::vector<Item*> left = free_slot(site, number);
-  std::unordered_set<WaitingQueue*> queues;
+  std::set<WaitingQueue*, ById> queues;
   for (const Item* item : left) queues.insert(item->queue);
   Site::Slot& slot = site.slots[number];
   const WallTime began = slot.began;

@@ -57,6 +57,21 @@ TEST(Scheduler, WhatWasStagedGoesAtOnceTooAndIsReadWhenItIsSent) {
   EXPECT_EQ(desk.leases, 0U);
 }
 
+// RFC 3461 §5.2.7.1 (b)
+TEST(Scheduler, WhatAListSendsOnDoesNotCarryItsSendersEnvelopeId) {
+  Desk desk;
+  MailOptions options;
+  options.envid = "QQ314159";
+  options.ret = Ret::full;
+  desk.add("a.test", {"x@a.test"}, "1", options);
+  desk.sender = "somebody@else.test";
+  desk.add("b.test", {"x@b.test"}, "1", options);
+  desk.turn();
+  ASSERT_EQ(desk.jobs.size(), 2U);
+  EXPECT_EQ(desk.jobs[0].parcels.at(0).options.envid, "QQ314159");
+  EXPECT_EQ(desk.jobs[1].parcels.at(0).options, MailOptions{});
+}
+
 TEST(Scheduler, OneBadRecipientDelaysNoOther) {
   Desk desk;
   const MessageId id = desk.add("a.test", {"good@a.test", "full@a.test", "nobody@a.test"});
@@ -302,11 +317,17 @@ TEST(Scheduler, AfterARestartWhatWaitsIsFoundAgainAndADomainMayHaveBecomeLocal) 
   EXPECT_EQ(desk.count(Kind::delivered), 300U);
   EXPECT_TRUE(desk.disk.empty());
   std::size_t local = 0;
+  std::size_t told = 0;
   for (const Outcome& outcome : desk.outcomes) {
     for (const Delivery& rest : outcome.rest)
       local += std::holds_alternative<ToMailbox>(rest.target);
+    for (const record::Notice& notice : outcome.notices) {
+      EXPECT_EQ(notice.kind, record::NoticeKind::delivered);  // the policy says who is told
+      ++told;
+    }
   }
   EXPECT_EQ(local, 20U);
+  EXPECT_EQ(told, 20U);
 }
 
 TEST(Scheduler, MailTakesTodaysRoute) {

@@ -273,6 +273,27 @@ Outcome Settlement::of_hold(const Loaded& load, std::string reason, WallTime now
   return moved(load, Held{std::move(reason)}, now);
 }
 
+// RFC 3461 §5.2: final delivery is told where NOTIFY=SUCCESS asked for it.
+std::vector<record::Notice> Settlement::notices_of_mailboxes(const Loaded& load,
+                                                             const Placement& placement,
+                                                             WallTime now) {
+  std::vector<record::Notice> notices;
+  for (const Delivery& delivery : placement.deliveries) {
+    if (!std::holds_alternative<ToMailbox>(delivery.target)) continue;
+    for (const auto& pending : load.row.delivery.recipients) {
+      const Recipient& recipient = pending.recipient;
+      if (recipient.address != delivery.recipients.front().address) continue;
+      record::Notice notice = notice_of(load, pending, record::NoticeKind::delivered, now);
+      notice.status = "2.0.0";
+      notice.diagnostic = "delivered to the mailbox";
+      auto told = notices_.decide(std::move(notice), recipient, load.options);
+      if (told) notices.push_back(std::move(*told));
+      break;
+    }
+  }
+  return notices;
+}
+
 Outcome Settlement::of_placement(const Loaded& load, Place place, Placement placement,
                                  WallTime now) {
   std::vector<RecipientOutcome> recipients;
@@ -282,13 +303,15 @@ Outcome Settlement::of_placement(const Loaded& load, Place place, Placement plac
       recipients.push_back(end(load, pending, Kind::bounced, refusal.enhanced, refusal.why, now));
     }
   }
+  std::vector<record::Notice> notices = notices_of_mailboxes(load, placement, now);
   return {.place = std::move(place),
           .at = now,
           .attempts = load.row.delivery.attempts,
           .recipients = std::move(recipients),
           .rest = std::move(placement.deliveries),
           .from = {},
-          .subject = {}};
+          .subject = {},
+          .notices = std::move(notices)};
 }
 
 Outcome Settlement::of_move(const Loaded& load, QueueName queue, WallTime due, WallTime now) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "codec/record/notice.h"
 #include "codec/smtp/client_verdict.h"
 #include "service/outbound/courier.h"
 #include "service/queue/queue_settings.h"
@@ -66,6 +67,8 @@ class Settlement {
                        WallTime now);
   Outcome with_rest(const Loaded& load, std::vector<RecipientOutcome> recipients,
                     std::uint32_t attempts, WallTime now);
+  std::vector<record::Notice> notices_of_mailboxes(const Loaded& load, const Placement& placement,
+                                                   WallTime now);
   bool overdue(const Loaded& load, WallTime began) const;
   bool late(const Loaded& load, WallTime now) const;
 

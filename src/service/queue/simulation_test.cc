@@ -429,7 +429,9 @@ std::string Simulator::run() {
     }
     const Counters counters = store_.counters();
     if (healed_ && counters.queued + counters.held == 0 && committed_ == options_.messages) break;
-    if (now().mono > heal + days(60)) wrong("after 60 days of fair weather mail still waits");
+    if (now().mono > heal + days(60))
+      wrong(concat("after 60 days of fair weather mail still waits: ", counters.queued, " queued, ",
+                   counters.held, " held, ", committed_, " of ", options_.messages));
     if (step > 200'000) wrong("it does not come to rest");
     if (events_.front().at > now().mono) continue;
     std::pop_heap(events_.begin(), events_.end(), std::greater<>());
@@ -464,6 +466,14 @@ TEST(Simulation, WithoutCrashesAndJumpsEither) {
 
 TEST(Simulation, WithoutReloadsAndOperatorsEither) {
   run_seeds(500, {.messages = 40, .reloads = false, .operators = false});
+}
+
+// A site in trouble was never looked at again when the queue that was to lend its probe could not.
+TEST(Simulation, SeedsThatFoundALostProbe) {
+  for (const std::uint64_t seed : {2782, 3706}) {
+    EXPECT_EQ(Simulator(seed, {.messages = 40, .reloads = false, .operators = false}).run(), "")
+        << seed;
+  }
 }
 
 }  // namespace

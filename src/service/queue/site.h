@@ -9,9 +9,9 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "base/clock.h"
@@ -66,7 +66,7 @@ struct Site {
   bool full = false;          // its queues wait on disk until fewer are ready
   std::optional<MonoTime> last_success;
   Outage outage;
-  std::unordered_set<DomainState*> domains;
+  std::set<DomainState*, ById> domains;
 
   std::uint32_t take_slot();  // the lowest free one
 };

@@ -71,6 +71,7 @@ class Desk {
     const MessageId id = MessageId::make(now.wall.time_since_epoch().count(), 1, ++messages_);
     Enqueued mail;
     mail.message = id;
+    mail.reverse_path = sender;
     mail.options = options;
     mail.size = 4;
     if (staged) {
@@ -169,6 +170,7 @@ class Desk {
   std::unique_ptr<Scheduler> scheduler;
   std::map<QueueKey, Loaded> disk;
   std::map<std::string, Resolution> dns;  // others: found, each a site of its own
+  std::string sender = "tom@gmail.test";  // of what is added; its deliveries keep Tom
   bool staged = false;                    // what is added is too large for memory
   std::vector<Job> jobs;
   std::vector<Outcome> outcomes;

@@ -8,8 +8,8 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
-#include <unordered_set>
 #include <vector>
 
 #include "base/clock.h"
@@ -57,6 +57,14 @@ struct Outage {
   bool down() const { return is_down; }
 };
 
+// In the order in which they came: what happens never hangs on where they lie in memory.
+struct ById {
+  template <typename T>
+  bool operator()(const T* a, const T* b) const {
+    return a->id < b->id;
+  }
+};
+
 // What is resolved together: a recipient domain by MX, or the host of a configured route.
 struct DomainState {
   std::uint64_t id = 0;
@@ -68,7 +76,7 @@ struct DomainState {
   bool resolving = false;
   std::optional<Resolution> refused;  // permanently, until `valid_until`
   Outage outage;                      // its DNS fails
-  std::unordered_set<WaitingQueue*> queues;
+  std::set<WaitingQueue*, ById> queues;
 };
 
 // A queue on disk and its window in memory. Rows at or before `scanned` are in memory or gone; of

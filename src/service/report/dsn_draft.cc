@@ -79,7 +79,7 @@ Task<Result<dsn::Notice>> compose_dsn(MailStore& store, const Telling& telling,
   report.to = telling.to;
   report.arrived = original.received_at;
   report.now = telling.now;
-  report.options = original.options;
+  report.options = options_for(original.options, original.reverse_path, telling.to);
   report.original_size = original.size;
   report.last_of_many = original.told + 1 >= kMaxTold;
   for (const DueNotice& due : notices) {
@@ -98,7 +98,7 @@ Task<Result<dsn::Notice>> compose_dsn(MailStore& store, const Telling& telling,
 }
 
 Draft draft_of(const Telling& telling, dsn::Notice notice, MessageId id, MessageId about,
-               std::span<const DueNotice> tells, const Placer& placer) {
+               std::span<const DueNotice> tells, const DraftPlacer& placer) {
   Draft draft;
   draft.id = id;
   draft.received_at = telling.now;
@@ -112,29 +112,24 @@ Draft draft_of(const Telling& telling, dsn::Notice notice, MessageId id, Message
   }
   // RFC 3461 §6.1: nobody is to be told what becomes of it.
   const Recipient recipient(telling.to, Notify{.said = true}, "");
-  draft.recipients = {recipient};
   draft.events.push_back({.message = id,
                           .kind = record::EventKind::received,
                           .at = telling.now,
                           .recipient = "",
-                          .recipients = {telling.to},
+                          .recipients = {},
                           .facts = {{std::string(telling.fact), about.to_string()}}});
   for (const DueNotice& due : tells) draft.tells.push_back(due.key);
 
-  record::PendingDelivery wanted;
-  wanted.message = id;
-  wanted.since = telling.now;
-  wanted.recipients = {{.recipient = recipient, .reason = ""}};
-  Placement placement = placer.place(wanted, telling.now);
-  draft.deliveries = std::move(placement.deliveries);
-  for (const Placement::Refusal& refused : placement.refused) {
-    draft.deliveries.push_back({Bounced{refused.why}, {recipient}, "", ""});
+  if (auto refused = placer.address(draft, recipient)) {
+    draft.recipients = {recipient};
+    draft.events.front().recipients = {telling.to};
+    draft.deliveries.push_back({Bounced{refused->why}, {recipient}, "", ""});
     record::Notice failed;
     failed.message = id;
     failed.at = telling.now;
-    failed.recipient = refused.recipient;
-    failed.status = refused.enhanced;
-    failed.diagnostic = refused.why;
+    failed.recipient = refused->recipient;
+    failed.status = refused->enhanced;
+    failed.diagnostic = refused->why;
     draft.notices.push_back(std::move(failed));
   }
   return draft;

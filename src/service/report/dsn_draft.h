@@ -37,6 +37,6 @@ Task<Result<dsn::Notice>> compose_dsn(MailStore& store, const Telling& telling,
 // The draft that sends it. Where its recipient cannot be reached it is bounced at once, with a
 // notice of its own that comes back as a double bounce.
 Draft draft_of(const Telling& telling, dsn::Notice notice, MessageId id, MessageId about,
-               std::span<const DueNotice> tells, const Placer& placer);
+               std::span<const DueNotice> tells, const DraftPlacer& placer);
 
 }  // namespace mail::report

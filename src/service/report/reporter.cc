@@ -33,7 +33,7 @@ bool has_fact(const std::vector<record::Event>& events, std::string_view name) {
 
 }  // namespace
 
-Reporter::Reporter(MailStore& store, const Placer& placer, const Clock& clock,
+Reporter::Reporter(MailStore& store, const DraftPlacer& placer, const Clock& clock,
                    ReportSettings settings)
     : store_(store),
       placer_(placer),

@@ -39,7 +39,8 @@ struct ReportSettings {
 class Reporter final : public NoticePolicy {
  public:
   // All of it outlives the reporter.
-  Reporter(MailStore& store, const Placer& placer, const Clock& clock, ReportSettings settings);
+  Reporter(MailStore& store, const DraftPlacer& placer, const Clock& clock,
+           ReportSettings settings);
 
   std::optional<record::Notice> decide(record::Notice proposed, const Recipient& recipient,
                                        const MailOptions& options) override;
@@ -70,7 +71,7 @@ class Reporter final : public NoticePolicy {
   Task<Done> drop(const std::vector<DueNotice>& notices);
 
   MailStore& store_;
-  const Placer& placer_;
+  const DraftPlacer& placer_;
   const Clock& clock_;
   const ReportSettings settings_;
 

@@ -17,23 +17,22 @@ using enum record::NoticeKind;
 const QueueName kAway{"mx", "away.test", ""};
 
 // yahoo.test is ours; nobody@yahoo.test is not there.
-class TestPlacer final : public Placer {
+class TestPlacer final : public DraftPlacer {
  public:
   bool is_local(std::string_view domain) const override { return domain == "yahoo.test"; }
-  Placement place(const record::PendingDelivery& delivery, WallTime now) const override {
-    Placement placement;
-    for (const auto& one : delivery.recipients) {
-      const std::string& address = one.recipient.address;
-      const std::string domain = address.substr(address.find('@') + 1);
-      if (address == "nobody@yahoo.test") {
-        placement.refused.push_back({address, "5.1.1", "there is no nobody here"});
-        continue;
-      }
-      Target target = ToRoute{{"mx", domain, ""}, now};
-      if (is_local(domain)) target = ToMailbox{AccountId{1}};
-      placement.deliveries.push_back({target, {one.recipient}, delivery.reverse_path, ""});
+  std::optional<Placement::Refusal> address(Draft& draft,
+                                            const Recipient& recipient) const override {
+    const std::string& address = recipient.address;
+    const std::string domain = address.substr(address.find('@') + 1);
+    if (address == "nobody@yahoo.test") {
+      return Placement::Refusal{address, "5.1.1", "there is no nobody here"};
     }
-    return placement;
+    draft.recipients.push_back(recipient);
+    draft.events.front().recipients.push_back(address);
+    Target target = ToRoute{{"mx", domain, ""}, draft.received_at};
+    if (is_local(domain)) target = ToMailbox{AccountId{1}};
+    draft.deliveries.push_back({target, {recipient}, draft.reverse_path, ""});
+    return std::nullopt;
   }
 };
 

@@ -1,9 +1,10 @@
 // Where recipients go now, asked by the queue when a delivery that waited was filed for another
-// world: its domain is local by now, its route says `local`, or an operator releases it.
-// Assembly binds it to directory, routes and local delivery.
-// Threads: called on the queue's thread; must not block.
+// world (its domain is local by now, its route says `local`, or an operator releases it), and by
+// whoever writes mail of our own. Assembly binds it to directory, routes and local delivery.
+// Threads: any; must not block.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +31,17 @@ class Placer {
   virtual bool is_local(std::string_view domain) const = 0;
   // Each recipient of `delivery` stands in the answer exactly once. Due now, where it is queued.
   virtual Placement place(const record::PendingDelivery& delivery, WallTime now) const = 0;
+};
+
+// For mail of our own: it goes where mail from outside to the same address would.
+class DraftPlacer {
+ public:
+  virtual ~DraftPlacer() = default;
+  virtual bool is_local(std::string_view domain) const = 0;
+  // Adds the recipient with its deliveries, and the event `expanded` where it is several, to a
+  // draft whose first event is `received`. A refusal: nobody can get it, and nothing was added.
+  virtual std::optional<Placement::Refusal> address(Draft& draft,
+                                                    const Recipient& recipient) const = 0;
 };
 
 }  // namespace mail

@@ -1,6 +1,7 @@
 #include "service/spool/placer.h"
 
 #include <utility>
+#include <variant>
 
 #include "base/text.h"
 #include "service/spool/expansion.h"
@@ -29,6 +30,17 @@ void take_over(Draft found, const Recipient& waited, Placement& placement) {
   placement.deliveries.push_back(std::move(delivery));
 }
 
+// The mailbox of a recipient that somebody can get mail for, or why not.
+std::variant<Mailbox, Placement::Refusal> reachable(const Directory& directory,
+                                                    const std::string& address) {
+  Result<Mailbox> mailbox = Mailbox::parse(address);
+  if (!mailbox) return Placement::Refusal{address, "5.1.3", "the address can not be read"};
+  if (directory.resolve(*mailbox).kind == Resolution::Kind::unknown_user) {
+    return Placement::Refusal{address, "5.1.1", concat("there is no ", address, " here any more")};
+  }
+  return std::move(*mailbox);
+}
+
 }  // namespace
 
 void SpoolPlacer::reload(std::shared_ptr<const Routes> routes) {
@@ -52,14 +64,9 @@ Placement SpoolPlacer::place(const record::PendingDelivery& delivery, WallTime n
   Placement placement;
   for (const record::PendingRecipient& pending : delivery.recipients) {
     const Recipient& waited = pending.recipient;
-    const Result<Mailbox> mailbox = Mailbox::parse(waited.address);
-    if (!mailbox) {
-      placement.refused.push_back({waited.address, "5.1.3", "the address can not be read"});
-      continue;
-    }
-    if (directory->resolve(*mailbox).kind == Resolution::Kind::unknown_user) {
-      placement.refused.push_back(
-          {waited.address, "5.1.1", concat("there is no ", waited.address, " here any more")});
+    auto found = reachable(*directory, waited.address);
+    if (auto* refusal = std::get_if<Placement::Refusal>(&found)) {
+      placement.refused.push_back(std::move(*refusal));
       continue;
     }
     Draft draft;
@@ -68,10 +75,21 @@ Placement SpoolPlacer::place(const record::PendingDelivery& delivery, WallTime n
     draft.reverse_path = delivery.reverse_path;
     draft.events.emplace_back();
     Expansion expansion(*directory, *to, nullptr, draft);
-    expansion.add(*mailbox, waited, {});
+    expansion.add(std::get<Mailbox>(found), waited, {});
     take_over(std::move(draft), waited, placement);
   }
   return placement;
+}
+
+std::optional<Placement::Refusal> SpoolPlacer::address(Draft& draft,
+                                                       const Recipient& recipient) const {
+  const std::shared_ptr<const Directory> directory = control_.snapshot();
+  const std::shared_ptr<const Routes> to = routes();
+  auto found = reachable(*directory, recipient.address);
+  if (auto* refusal = std::get_if<Placement::Refusal>(&found)) return std::move(*refusal);
+  Expansion expansion(*directory, *to, nullptr, draft);
+  expansion.add(std::get<Mailbox>(found), recipient, {});
+  return std::nullopt;
 }
 
 }  // namespace mail

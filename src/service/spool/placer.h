@@ -1,10 +1,11 @@
 // Where recipients go now, for mail that waited or that we write ourselves: the same decisions as
-// at the final dot, without events (service/routing/placer.h).
+// at the final dot (service/routing/placer.h).
 // Threads: any; directory and routes are those of the moment.
 #pragma once
 
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string_view>
 
 #include "service/directory/control_store.h"
@@ -13,7 +14,7 @@
 
 namespace mail {
 
-class SpoolPlacer final : public Placer {
+class SpoolPlacer final : public Placer, public DraftPlacer {
  public:
   // `control` outlives it.
   SpoolPlacer(ControlStore& control, std::shared_ptr<const Routes> routes)
@@ -24,6 +25,8 @@ class SpoolPlacer final : public Placer {
   // An address that became an alias of several while its mail waited: the mail is held, with the
   // reason, since a delivery that waits can not become many.
   Placement place(const record::PendingDelivery& delivery, WallTime now) const override;
+  std::optional<Placement::Refusal> address(Draft& draft,
+                                            const Recipient& recipient) const override;
 
  private:
   std::shared_ptr<const Routes> routes() const;

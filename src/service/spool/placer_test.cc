@@ -50,6 +50,30 @@ TEST_F(PlacerTest, AnAliasOfSeveralIsHeldAndNothingIsLost) {
   EXPECT_TRUE(std::holds_alternative<Held>(placement.deliveries[0].target));
 }
 
+TEST_F(PlacerTest, MailOfOurOwnGoesToEachMemberOfAnAlias) {
+  ASSERT_TRUE(control_->add_alias("team@yahoo.test", {"jerry@yahoo.test", "spike@yahoo.test"}));
+  const SpoolPlacer placer(*control_, std::make_shared<const Routes>());
+  Draft draft;
+  draft.events.emplace_back();
+  EXPECT_FALSE(placer.address(draft, "team@yahoo.test").has_value());
+  ASSERT_EQ(draft.deliveries.size(), 2u);
+  EXPECT_EQ(std::get<ToMailbox>(draft.deliveries[0].target).account, jerry_);
+  EXPECT_EQ(std::get<ToMailbox>(draft.deliveries[1].target).account, spike_);
+  EXPECT_EQ(draft.recipients, std::vector<Recipient>{"team@yahoo.test"});
+  ASSERT_EQ(draft.events.size(), 2u);
+  EXPECT_EQ(draft.events[1].kind, record::EventKind::expanded);
+}
+
+TEST_F(PlacerTest, MailOfOurOwnToNobodyIsRefusedAndLeavesTheDraftAsItWas) {
+  const SpoolPlacer placer(*control_, std::make_shared<const Routes>());
+  Draft draft;
+  draft.events.emplace_back();
+  const auto refusal = placer.address(draft, "nobody@yahoo.test");
+  ASSERT_TRUE(refusal.has_value());
+  EXPECT_EQ(refusal->enhanced, "5.1.1");
+  EXPECT_TRUE(draft.deliveries.empty() && draft.recipients.empty());
+}
+
 TEST_F(PlacerTest, WhatIsElsewhereGoesByItsRoute) {
   routes_ = routes_of({{"held.test", Route::Kind::hold}});
   const Placement placement = place({"a@held.test", "b@other.test"});

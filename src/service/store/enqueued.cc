@@ -16,6 +16,7 @@ std::optional<Enqueued> enqueued_by(Draft& draft) {
     if (!out) {
       out.emplace();
       out->message = draft.id;
+      out->reverse_path = draft.reverse_path;
       out->options = draft.options;
       out->size = draft.size;
       out->header_size = draft.header_size;

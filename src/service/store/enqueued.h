@@ -16,6 +16,7 @@ namespace mail {
 
 struct Enqueued {
   MessageId message;
+  std::string reverse_path;  // as given at MAIL; a list's delivery has its own
   MailOptions options;
   std::uint64_t size = 0;         // of the content
   std::uint32_t header_size = 0;  // of added fields and header block

@@ -64,6 +64,7 @@ struct Outcome {
   std::vector<Delivery> rest;
   std::string from;  // as in Draft; wanted where a mailbox stands in `rest`
   std::string subject;
+  std::vector<record::Notice> notices{};  // due now, of those that `rest` puts into mailboxes
 };
 
 }  // namespace mail

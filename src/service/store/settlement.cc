@@ -39,6 +39,7 @@ class Settler {
   Result<Settlement> run() {
     for (const RecipientOutcome& told : outcome_.recipients) MAIL_TRY(tell(told));
     for (const Delivery& delivery : outcome_.rest) MAIL_TRY(move(delivery));
+    for (const record::Notice& notice : outcome_.notices) add_notice(notice);
     for (const State& state : recipients_) {
       if (!state.placed) return misfit("a recipient has neither an end nor a place");
       --counter_of(settlement_.effect, before_);
@@ -74,11 +75,13 @@ class Settler {
     state.told = &told;
     state.placed = told.kind != RecipientOutcome::Kind::deferred;
     add_event(state, kind_of(told.kind), told.recipient, told.facts);
-    if (told.notice) {
-      settlement_.notices.push_back(*told.notice);
-      settlement_.notices.back().message = waiting_.message;
-    }
+    if (told.notice) add_notice(*told.notice);
     return {};
+  }
+
+  void add_notice(const record::Notice& notice) {
+    settlement_.notices.push_back(notice);
+    settlement_.notices.back().message = waiting_.message;
   }
 
   Result<void> move(const Delivery& delivery) {
