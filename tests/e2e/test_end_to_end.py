@@ -136,7 +136,8 @@ class Taken(Through):
         self.assertTrue(mail.content.endswith(content))
         self.assertIn(f"SIZE={len(content)}", mail.sender_line)
         # Once in the store's write buffer, never a second time.
-        self.assertLess(resident(daemon) - before, (len(content) + (16 << 20)) * (8 if SLOW else 1))
+        if not SLOW:  # a sanitizer's allocator keeps what is freed
+            self.assertLess(resident(daemon) - before, len(content) + (16 << 20))
         adds_up(daemon)
 
 

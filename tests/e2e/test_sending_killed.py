@@ -5,6 +5,7 @@ import re
 import threading
 import unittest
 
+from lib.daemon import DEADLINE
 from lib.hop import CLOSE, Hop
 from lib.smtp import message
 from sending import QUICK, TOM, adds_up, becomes, notice_to, sender, submit, until, waits
@@ -15,6 +16,7 @@ BOB = "bob@away.test"
 class Killed(unittest.TestCase):
     def setUp(self):
         self.hop = self.enterContext(Hop())
+        self.told = threading.Event()
         self.kill = threading.Event()  # the next final dot is the daemon's last sight
 
     def start(self, before_reply):
@@ -25,6 +27,7 @@ class Killed(unittest.TestCase):
             if not self.kill.is_set():
                 return None
             self.kill.clear()
+            self.told.wait(DEADLINE)  # mail flows at once: its client may not have its 250 yet
             self.hop.add(session.ended)
             if not before_reply:
                 session.say("250 2.0.0 taken")
@@ -43,8 +46,10 @@ class Killed(unittest.TestCase):
             for turn in range(rounds):
                 for number in range(settled):
                     self.send(f"settled {turn}.{number}")
+                self.told.clear()
                 self.kill.set()
                 in_flight = submit(daemon, BOB, content=message(subject=f"flying {turn}", to=BOB))
+                self.told.set()
                 until(lambda: daemon.process.poll() is not None, "the kill")
                 daemon.kill()
                 begin = len(daemon.log)
@@ -81,11 +86,14 @@ class Killed(unittest.TestCase):
                 def rcpt(*_):
                     if not killed.is_set():
                         killed.set()
+                        self.told.wait(DEADLINE)
                         # Behind the reply: the refusal is settled, or it is not, when it dies.
                         threading.Timer(0.004 * turn, daemon.signal, (9,)).start()
                     return "550 5.1.1 nobody"
                 self.hop.on["RCPT"] = rcpt
+                self.told.clear()
                 number = submit(daemon, BOB)
+                self.told.set()
                 until(lambda: daemon.process.poll() is not None, "the kill")
                 daemon.kill()
                 daemon.start()
