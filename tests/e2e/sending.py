@@ -39,6 +39,15 @@ def until(found, what, timeout=None):
     return result
 
 
+def tried(daemon, count=1):
+    """The rows of the queue once `count` wait after a try. The reason is known while the try is still
+    being settled, when the row says `sending`."""
+    def rows():
+        found = [row for row in waits(daemon) if row["reason"] and row["state"] != "sending"]
+        return found if len(found) == count else None
+    return until(rows, lambda: waits(daemon))
+
+
 def states(daemon, message_id):
     """{recipient: state} as `message show` has it."""
     rows = daemon.json("message", "show", message_id)["recipients"]

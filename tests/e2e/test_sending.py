@@ -7,7 +7,7 @@ from lib.daemon import certificate
 from lib.hop import CLOSE, Hop
 from lib.smtp import message
 from sending import (JERRY, QUICK, TOM, adds_up, becomes, events, notice_to, quoted, sender, states, submit,
-                     until, waits)
+                     tried, until, waits)
 
 BOB, ANN, EVE = "bob@away.test", "ann@away.test", "eve@away.test"
 
@@ -130,8 +130,7 @@ class WhenTheHopIsDown(unittest.TestCase):
         self.hop.close()
         with sender(away(self.hop)) as daemon:
             number = submit(daemon, BOB)
-            row, = until(lambda: [row for row in waits(daemon) if row["reason"]],
-                         lambda: waits(daemon))
+            row, = tried(daemon)
             self.assertEqual(row["id"], number)
             self.assertEqual(row["sender"], TOM)
             self.assertEqual(row["recipients"], [BOB])
@@ -150,7 +149,7 @@ class WhenTheHopIsDown(unittest.TestCase):
         self.hop.close()
         with sender(away(self.hop), QUICK) as daemon:
             number = submit(daemon, BOB)
-            until(lambda: [row for row in waits(daemon) if row["reason"]], "a first try")
+            tried(daemon)
             self.hop.open()
             becomes(daemon, number, bob="delivered")
 
@@ -158,7 +157,7 @@ class WhenTheHopIsDown(unittest.TestCase):
         self.hop.close()
         with sender(away(self.hop), QUICK) as daemon:
             number = submit(daemon, BOB)
-            until(lambda: [row for row in waits(daemon) if row["reason"]], "a first try")
+            tried(daemon)
             daemon.restart()
             self.assertEqual([row["id"] for row in waits(daemon)], [number])
             self.hop.open()
@@ -196,8 +195,7 @@ class Steered(unittest.TestCase):
         self.hop = self.enterContext(Hop())
 
     def waiting(self, daemon, count=1):
-        return until(lambda: len(rows := waits(daemon)) == count and all(r["reason"] for r in rows)
-                     and rows, lambda: waits(daemon))
+        return tried(daemon, count)
 
     def test_hold_and_release(self):
         self.hop.close()
@@ -362,7 +360,7 @@ class Protected(unittest.TestCase):
         hop = self.hop()
         with sender(away(hop, tls="require")) as daemon:
             number = submit(daemon, BOB)
-            row, = until(lambda: [row for row in waits(daemon) if row["reason"]], "a first try")
+            row, = tried(daemon)
             self.assertEqual(states(daemon, number), {BOB: "deferred"})
             self.assertNotIn("DATA", hop.lines)
             self.assertFalse([line for line in hop.lines if line.startswith("MAIL")], row)
@@ -371,8 +369,8 @@ class Protected(unittest.TestCase):
         hop = self.hop(tls="starttls")
         route = away(hop, tls="verify")
         with sender(route) as daemon:  # signed by itself: nobody vouches for it
-            until(lambda: submit(daemon, BOB) and [row for row in waits(daemon) if row["reason"]],
-                  "a first try")
+            submit(daemon, BOB)
+            tried(daemon)
             self.assertEqual(hop.mails, [])
         with sender(route, f"[outbound]\nca_file = {quoted(certificate()[0])}\n") as daemon:
             number = submit(daemon, BOB)
@@ -397,7 +395,7 @@ class Protected(unittest.TestCase):
             hop.close()  # the connection that is logged in
             hop.open()
             number = submit(daemon, ANN)
-            until(lambda: [row for row in waits(daemon) if row["reason"]], "a first try")
+            tried(daemon)
             self.assertEqual(states(daemon, number), {ANN: "deferred"})
             for line in daemon.raw_log:
                 self.assertNotIn("sesame", line)
