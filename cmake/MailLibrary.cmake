@@ -1,10 +1,11 @@
-# mail_library(codec/smtp DEPENDS codec/address [PACKAGES target...])
+# mail_library(codec/smtp DEPENDS codec/address [TEST_DEPENDS folder...] [PACKAGES target...])
 # Makes the library mail_codec_smtp from src/codec/smtp/*.cc, one test program from *_test.cc and one
-# fuzz target from each fuzz_*.cc. DEPENDS names folders; base is always there.
+# fuzz target from each fuzz_*.cc. DEPENDS names folders; base is always there. TEST_DEPENDS: what the
+# test program alone needs, of any floor below.
 set_property(GLOBAL PROPERTY MAIL_GRAPH "")
 
 function(mail_library folder)
-  cmake_parse_arguments(ARG "" "" "DEPENDS;PACKAGES" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "DEPENDS;TEST_DEPENDS;PACKAGES" ${ARGN})
   string(REPLACE "/" "_" name "mail_${folder}")
   set(dir ${CMAKE_SOURCE_DIR}/src/${folder})
   file(GLOB sources CONFIGURE_DEPENDS ${dir}/*.cc)
@@ -32,6 +33,10 @@ function(mail_library folder)
   if(tests)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE ${name} ${ARG_PACKAGES} GTest::gtest GTest::gtest_main)
+    foreach(dependency ${ARG_TEST_DEPENDS})
+      string(REPLACE "/" "_" target "mail_${dependency}")
+      target_link_libraries(${name}_test PRIVATE ${target})
+    endforeach()
     target_compile_definitions(${name}_test PRIVATE
       MAIL_SOURCE_DIR="${CMAKE_SOURCE_DIR}" MAIL_BINARY_DIR="${CMAKE_BINARY_DIR}")
     add_test(NAME ${folder} COMMAND ${name}_test)
@@ -53,6 +58,10 @@ function(mail_library folder)
 
   string(REPLACE ";" " " row "${folder}: ${ARG_DEPENDS}")
   set_property(GLOBAL APPEND PROPERTY MAIL_GRAPH "${row}")
+  if(ARG_TEST_DEPENDS)
+    string(REPLACE ";" " " row "tests of ${folder}: ${ARG_TEST_DEPENDS}")
+    set_property(GLOBAL APPEND PROPERTY MAIL_GRAPH "${row}")
+  endif()
 endfunction()
 
 # The declared graph, for tools/check.

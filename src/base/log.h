@@ -26,6 +26,7 @@ struct Field {
   Field(std::string_view field_name, const char* text) : name(field_name), value(text) {}
   Field(std::string_view field_name, std::string text) : name(field_name), value(std::move(text)) {}
   template <std::integral Number>
+    requires(!std::same_as<Number, bool>)  // say "yes" or "no"
   Field(std::string_view field_name, Number number)
       : name(field_name), value(concat(number)), is_number(true) {}
 };

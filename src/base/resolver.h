@@ -24,6 +24,7 @@ enum class Type : std::uint16_t {
   mx = 15,
   txt = 16,
   aaaa = 28,
+  srv = 33,
   tlsa = 52,
 };
 

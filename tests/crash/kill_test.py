@@ -1,26 +1,48 @@
-"""Kills the daemon at random moments of heavy traffic, and counts what was promised.
+"""Kills the daemon at random moments and at named points of heavy traffic, and counts what was promised.
 
-Every client keeps a ledger: what the server has answered 250 to, noted before anything else is done.
-After the last kill every message of every ledger must lie in its mailbox, byte for byte: lost 0,
-altered 0. MAILWRIGHT_KILLS and MAILWRIGHT_MESSAGES (acknowledged, at least) size the run,
-MAILWRIGHT_SEED repeats the moments of the kills.
+Clients keep ledgers: what the server has answered 250 to, noted before anything else is done. They send
+to local mailboxes and to a next hop, a sink with a ledger of its own, which takes, puts off, refuses and
+hangs up; by DATA, BDAT and pipelined, some of it 5 MiB. After the last kill every message of every
+ledger must lie in its mailbox or have reached the sink, byte for byte, or its sender was told: lost 0,
+altered 0; twice comes only what was in flight at a kill. MAILWRIGHT_KILLS and MAILWRIGHT_MESSAGES
+(acknowledged, at least) size the run, MAILWRIGHT_SEED repeats the moments of the kills.
 """
-import concurrent.futures
+import collections
 import hashlib
 import os
 import random
+import re
+import subprocess
 import threading
 import time
 import unittest
+from pathlib import Path
 
 import sums
-from lib.daemon import SLOW, Daemon
-from lib.smtp import Smtp, message
+from lib.daemon import DEADLINE, ROOT, SLOW, TREE, Daemon
+from lib.hop import CLOSE, Hop
+from lib.smtp import Smtp, message, stuffed
 
-KILLS = int(os.environ.get("MAILWRIGHT_KILLS", "20"))
-MESSAGES = int(os.environ.get("MAILWRIGHT_MESSAGES", "5000"))
-CLIENTS = 12
+SIZES = {"short": (20, 5000), "full": (40, 20000), "long": (2000, 1000000)}
+KILLS, MESSAGES = SIZES[os.environ.get("MAIL_CRASH", "short")]
+KILLS = int(os.environ.get("MAILWRIGHT_KILLS", KILLS))
+MESSAGES = int(os.environ.get("MAILWRIGHT_MESSAGES", MESSAGES))
+CLIENTS = 8 if SLOW else 32
 ACCOUNTS = [f"u{i}@yahoo.test" for i in range(4)]
+SINK = "sink@away.test"
+NOBODY = "nobody@away.test"  # refused by the sink for ever: its sender is told
+LARGE = 5 << 20
+QUICK = '[outbound]\nretry_min = "1s"\nretry_max = "1s"\n'
+
+# What the daemon is doing when it is killed: tests/crash/preload/kill_at.cc. How often each comes in a
+# life differs; beyond that the kill comes at random.
+POINTS = {"write.before": 300, "write.after": 300, "sync.before": 300, "sync.after": 300,
+          "acknowledge.before": 200, "acknowledge.after": 200, "final_dot.before": 60, "final_dot.after": 60,
+          "remote_250.after": 60, "settle.before": 40, "settle.after": 40, "retry_update.before": 10,
+          "retry_update.after": 10, "dsn_spool.before": 4, "dsn_spool.after": 4, "blob_write.before": 2,
+          "blob_write.after": 2, "staging.before": 3, "staging.after": 3, "directory_sync.before": 12,
+          "directory_sync.after": 12, "journal.before": 200, "journal.after": 200}
+KILLER = ROOT / "build" / TREE / "bin" / "libmail_kill_at.so"
 
 
 class Ledger:
@@ -76,7 +98,7 @@ class Client(threading.Thread):
         while not self.server.stop.is_set():
             self.server.up.wait(1)
             try:
-                with Smtp(self.server.port, timeout=10) as smtp:
+                with Smtp(self.server.port, timeout=10 if not SLOW else 60) as smtp:
                     smtp.ehlo()
                     while not self.server.stop.is_set():
                         self.send_one(smtp)
@@ -87,17 +109,42 @@ class Client(threading.Thread):
                     self.trouble = self.trouble or repr(trouble)
                 time.sleep(0.01)  # the port is closed for a moment
 
+    def body(self):
+        size = LARGE if self.random.random() < 0.002 else self.random.choice((10, 900, 4000, 4000, 30000))
+        mark = "staged-part" if size == LARGE else ""
+        line = f"{self.random.getrandbits(300):075x}{mark}\r\n"
+        return "".join(f"{number:08x}{line}" for number in range(size // len(line) + 1))
+
     def send_one(self, smtp):
         token = f"c{self.number}-{self.count}"
         self.count += 1
-        address = self.random.choice(ACCOUNTS)
-        size = self.random.choice((10, 900, 4000, 4000, 30000))
-        body = "".join(f"{self.random.getrandbits(300):075x}\r\n" for _ in range(size // 77 + 1))
+        away = self.random.random() < 0.3
+        address = self.random.choice(ACCOUNTS) if not away else NOBODY if self.random.random() < 0.05 else SINK
+        body = self.body()
         self.ledger.begin(token, address, digest_of(body.encode()))
-        smtp.envelope("tom@elsewhere.test", [address])
-        reply = smtp.data(message(token, "tom@elsewhere.test", address, body))
-        if reply.code == 250:
+        if self.way(smtp, address, message(token, "tom@elsewhere.test", address, body)).code == 250:
             self.ledger.acknowledge(token)
+
+    def way(self, smtp, address, content):
+        """By DATA, by BDAT in pieces, or pipelined; the reply that counts."""
+        sender = ACCOUNTS[0] if address == NOBODY else "tom@elsewhere.test"
+        if isinstance(content, str):
+            content = content.encode()
+        way = self.random.randrange(3)
+        if way == 0:
+            smtp.envelope(sender, [address])
+            return smtp.data(content)
+        if way == 1:
+            smtp.envelope(sender, [address])
+            cut = self.random.randrange(len(content))
+            smtp.bdat(content[:cut])
+            return smtp.bdat(content[cut:], last=True)
+        smtp.send(f"MAIL FROM:<{sender}>\r\nRCPT TO:<{address}>\r\nDATA\r\n")
+        smtp.reply(250)
+        smtp.reply(250)
+        smtp.reply(354)
+        smtp.send(stuffed(content) + b".\r\n")
+        return smtp.reply(250)
 
 
 class Server:
@@ -109,79 +156,200 @@ class Server:
         self.up.set()
 
 
+class Sink:
+    """The next hop and its ledger of what it took, written once its 250 is under way."""
+
+    def __init__(self, seed):
+        self.random, self.lock = random.Random(seed), threading.Lock()
+        self.moody = True
+        self.taken = collections.Counter()  # (token, digest) -> how often
+        self.hop = Hop()
+        self.hop.add = self.add
+        self.hop.on["RCPT"] = lambda line, _: "550 5.1.1 nobody" if NOBODY in line else None
+        self.hop.on["DOT"] = self.dot
+
+    def dot(self, *_):
+        with self.lock:
+            dice = self.random.random() if self.moody else 1
+        return "451 4.3.0 sink-later" if dice < 0.05 else CLOSE if dice < 0.07 else "250 2.0.0 sink-took"
+
+    def add(self, mail):
+        row = row_of(mail.content)
+        with self.lock:
+            self.taken[row] += 1
+
+
+def row_of(content):
+    header, _, body = content.partition(b"\r\n\r\n")
+    found = re.search(rb"(?mi)^subject: (.*?)\r?$", header)
+    return (found[1].decode("utf-8", "replace") if found else "", digest_of(body))
+
+
 def contents(daemon):
-    """(mailbox, token, digest) of everything in all mailboxes, read by the program's own commands."""
+    """Everything in all mailboxes: (mailbox, token, digest), and what senders were told."""
+    program = next(path for path in (ROOT / "build" / tree / "bin" / "mail_crash" for tree in (TREE, "release"))
+                   if path.exists())
+    rows, notices = [], []
+    with subprocess.Popen([str(program), "dump", str(daemon.state), str(len(ACCOUNTS))],
+                          stdout=subprocess.PIPE) as dump:
+        while head := dump.stdout.readline():
+            account, _, size = map(int, head.split())
+            content = dump.stdout.read(size)
+            if b"multipart/report" in content[:4000]:
+                notices.append(content)
+            else:
+                rows.append((ACCOUNTS[account - 1], *row_of(content)))
+    if dump.returncode != 0:
+        raise AssertionError(f"the state cannot be read: status {dump.returncode}")
+    return rows, notices
 
-    def one(row):
-        address, entry = row
-        header, _, body = daemon.mail(address, entry["uid"]).partition(b"\r\n\r\n")
-        subject = [line for line in header.split(b"\r\n") if line.lower().startswith(b"subject: ")]
-        return address, subject[0][9:].decode(), digest_of(body)
 
-    rows = [(address, entry) for address in ACCOUNTS for entry in daemon.mailbox(address)]
-    with concurrent.futures.ThreadPoolExecutor(4) as pool:
-        return list(pool.map(one, rows))
+class Kill(unittest.TestCase):
+    def setUp(self):
+        self.seed = int(os.environ.get("MAILWRIGHT_SEED", "0")) or random.SystemRandom().getrandbits(32)
+        print(f"seed {self.seed} (MAILWRIGHT_SEED repeats it)")
+        self.dice = random.Random(self.seed)
+        self.ledger, self.sink = Ledger(), Sink(self.dice.getrandbits(32))
+        self.addCleanup(self.sink.hop.close)
+        self.daemon = Daemon(accounts=ACCOUNTS, domains=["yahoo.test"], listeners=[("relay", "none")],
+                             routes={"away.test": f"smtp://127.0.0.1:{self.sink.hop.port}"}, extra=QUICK)
+        self.addCleanup(self.daemon.remove)
+        self.daemon.start()
+        self.daemon.setup()
+        self.server = Server(self.daemon.port("relay", "none"))
+        self.restarts, self.kills, self.at_points = [], 0, collections.Counter()
+        self.limit = time.monotonic() + max(600 if SLOW else 300, MESSAGES / 50)
 
+    def in_time(self):
+        self.assertLess(time.monotonic(), self.limit, f"{self.kills} kills, {len(self.ledger.rows)} messages")
 
-class KillTest(unittest.TestCase):
+    def traffic(self, share):
+        """Until so much was acknowledged, and something in this life, or the daemon is dead."""
+        before = len(self.ledger.rows)
+        while len(self.ledger.rows) < min(share, before + MESSAGES // KILLS + 1) or len(self.ledger.rows) == before:
+            self.in_time()
+            if self.daemon.process.poll() is not None:
+                return
+            time.sleep(0.005)
+
+    def start_again(self, point):
+        begin = time.monotonic()
+        self.daemon.environment.pop("LD_PRELOAD", None)
+        if point:
+            self.daemon.environment.update(
+                LD_PRELOAD=str(KILLER), MAIL_KILL_AT=f"{point}:{1 + self.dice.randrange(POINTS[point])}")
+        try:
+            self.daemon.start()
+        except AssertionError:
+            if not point or self.daemon.process is None or self.daemon.process.poll() != -9:
+                raise
+            # Killed while it was starting, as it was told; what counts is the next start.
+            self.at_points[point] += 1
+            self.kills += 1
+            self.daemon.kill()
+            return self.start_again(None)
+        self.restarts.append(time.monotonic() - begin)
+        return point
+
+    def kill(self, point):
+        """At its point, or where that does not come, at any moment of any transaction."""
+        if point:
+            limit = time.monotonic() + 2
+            while self.daemon.process.poll() is None and time.monotonic() < limit:
+                time.sleep(0.002)
+        else:
+            time.sleep(self.dice.random() * 0.05)
+        self.server.up.clear()
+        self.server.down.set()
+        if self.daemon.process.poll() is not None:
+            self.assertEqual(-9, self.daemon.process.returncode, "\n".join(self.daemon.raw_log[-20:]))
+            self.assertTrue(point, "it died by itself")
+            self.at_points[point] += 1
+        self.daemon.kill()
+        self.kills += 1
+
     def test_nothing_acknowledged_is_lost_or_altered_by_kill_9(self):
-        seed = int(os.environ.get("MAILWRIGHT_SEED", "0")) or random.SystemRandom().getrandbits(32)
-        print(f"seed {seed} (MAILWRIGHT_SEED repeats it)")
-        dice = random.Random(seed)
-        ledger = Ledger()
-        daemon = Daemon(accounts=ACCOUNTS, domains=["yahoo.test"], listeners=[("mx", "none")])
-        self.addCleanup(daemon.remove)
-        daemon.start()
-        daemon.setup()
-        server = Server(daemon.port("mx", "none"))
-        clients = [Client(i, ledger, server, dice.getrandbits(32)) for i in range(CLIENTS)]
+        clients = [Client(i, self.ledger, self.server, self.dice.getrandbits(32)) for i in range(CLIENTS)]
         for client in clients:
             client.start()
-
-        restarts, kills = [], 0
-        deadline = time.monotonic() + (600 if SLOW else 300)
-        while kills < KILLS or len(ledger.rows) < MESSAGES:
-            self.assertLess(time.monotonic(), deadline, f"{kills} kills, {len(ledger.rows)} messages")
-            before = len(ledger.rows)
-            share = MESSAGES * (kills + 1) // KILLS if kills < KILLS else MESSAGES
-            while len(ledger.rows) < min(share, before + MESSAGES // KILLS + 1) or \
-                    len(ledger.rows) == before:
-                self.assertLess(time.monotonic(), deadline, f"{kills} kills, {len(ledger.rows)} messages")
-                time.sleep(0.005)
-            if kills == KILLS:
+        points, point = [], None
+        while self.kills < KILLS or len(self.ledger.rows) < MESSAGES:
+            self.in_time()
+            self.traffic(MESSAGES * (self.kills + 1) // KILLS if self.kills < KILLS else MESSAGES)
+            if self.kills >= KILLS:
                 continue
-            time.sleep(dice.random() * 0.05)  # any moment of any transaction
-            server.up.clear()
-            server.down.set()
-            daemon.kill()
-            kills += 1
-            begin = time.monotonic()
-            daemon.start()
-            restarts.append(time.monotonic() - begin)
-            server.port = daemon.port("mx", "none")
-            server.up.set()
+            self.kill(point)
+            if not points and not SLOW:  # each point in its turn, and as many kills at random
+                points = [each for name in self.dice.sample(sorted(POINTS), len(POINTS)) for each in (name, None)]
+            point = self.start_again(points.pop() if points else None)
+            self.server.port = self.daemon.port("relay", "none")
+            self.server.up.set()
             # Clients that were in the middle of something see their connection end only now.
             time.sleep(0.02)
-            server.down.clear()
-        server.stop.set()
+            self.server.down.clear()
+            if point:  # from here on a client may see it die at any moment
+                self.server.down.set()
+            if self.kills >= KILLS and point:
+                self.kill(point)
+                point = self.start_again(None)
+                self.server.port = self.daemon.port("relay", "none")
+                self.server.up.set()
+                time.sleep(0.02)
+                self.server.down.clear()
+        self.server.stop.set()
         for client in clients:
-            client.join(30)
+            client.join(90)
             self.assertFalse(client.is_alive(), "a client hangs: a reply never came")
+        self.count(clients)
 
-        found = contents(daemon)
-        lost, altered = verify(ledger, found)
-        print(f"{kills} kills, {len(ledger.rows)} acknowledged, {len(found)} in mailboxes, "
-              f"lost {len(lost)}, altered {len(altered)}; restart to greeting: "
-              f"median {sorted(restarts)[len(restarts) // 2]:.2f} s, longest {max(restarts):.2f} s")
-        self.assertEqual([], lost, "acknowledged, and not in its mailbox")
-        self.assertEqual([], altered)
-        self.assertGreaterEqual(len(ledger.rows), MESSAGES)
-        self.assertEqual([], sums.differences(daemon), "the sums do not add up after the kills")
+    def wait_until_sent(self):
+        self.sink.moody = False
+        limit = time.monotonic() + DEADLINE * 6
+        while (waiting := sums.of_status(self.daemon.json("status"))["queued"]) > 0:
+            self.assertLess(time.monotonic(), limit, f"{waiting} deliveries still wait")
+            time.sleep(0.1)
+        # Senders are told behind the last outcome: until nothing has come for a while.
+        before, since = None, time.monotonic()
+        while time.monotonic() - since < 3:
+            self.assertLess(time.monotonic(), limit, "it does not come to rest")
+            now = sums.of_status(self.daemon.json("status"))
+            if now != before:
+                before, since = now, time.monotonic()
+            time.sleep(0.1)
+
+    def count(self, clients):
+        self.wait_until_sent()
+        self.assertEqual([], sums.differences(self.daemon), "the sums do not add up after the kills")
+        self.assertEqual(0, self.daemon.stop())
+        found, notices = contents(self.daemon)
+        away = {token: row for token, row in self.ledger.rows.items() if row[0] in (SINK, NOBODY)}
+        local = Ledger()
+        local.sent = self.ledger.sent
+        local.rows = {token: row for token, row in self.ledger.rows.items() if token not in away}
+        lost, altered = verify(local, found)
+        told = b"".join(notices)
+        for token, (address, digest) in away.items():
+            if address == SINK and self.sink.taken[(token, digest)] == 0:
+                lost.append(token)
+            if address == NOBODY and f"Subject: {token}\r\n".encode() not in told:
+                lost.append(token)
+        altered += [token for token, digest in self.sink.taken if self.ledger.sent.get(token) != (SINK, digest)]
+        doubles = {token for (token, _), count in self.sink.taken.items() if count > 1}
+        named = sum(1 for line in self.daemon.log if line.get("event") == "queue.possible_duplicate")
+        median = sorted(self.restarts)[len(self.restarts) // 2]
+        print(f"{self.kills} kills ({sum(self.at_points.values())} at {len(self.at_points)} named points), "
+              f"{len(self.ledger.rows)} acknowledged, {len(found)} in mailboxes, {sum(self.sink.taken.values())} "
+              f"at the sink, {len(notices)} notices: lost {len(lost)}, altered {len(altered)}, twice "
+              f"{len(doubles)} of {named} in flight; restart to greeting: median {median:.2f} s, longest "
+              f"{max(self.restarts):.2f} s")
+        self.assertEqual([], [(token, self.ledger.rows[token][0]) for token in lost[:20]], "acknowledged and LOST")
+        self.assertEqual([], altered[:20], "ALTERED")
+        self.assertGreaterEqual(len(self.ledger.rows), MESSAGES)
+        self.assertLessEqual(len(doubles), named, "more came twice than was in flight")
         if not SLOW:
-            self.assertLess(sorted(restarts)[len(restarts) // 2], 2.0, "security.md 61")
+            self.assertLess(median, 2.0, "security.md 61")
         troubles = [client.trouble for client in clients if client.trouble]
         self.assertEqual([], troubles, "a client was refused while the daemon was up")
-        self.assertEqual(0, daemon.stop())
 
 
 class TheHarnessNoticesMistakes(unittest.TestCase):

@@ -3,11 +3,11 @@ import os
 import socket
 import struct
 import time
-import unittest
 from pathlib import Path
 
 import sums
-from lib.daemon import SLOW, Daemon
+from lib.case import DaemonCase
+from lib.daemon import SLOW
 
 JERRY, TOM = "jerry@yahoo.test", "tom@gmail.test"
 STRANGER = "127.7.0.1"  # in no relay network
@@ -57,27 +57,9 @@ def queues(port, peer_port):
     return 0, 0
 
 
-class Served(unittest.TestCase):
+class Served(DaemonCase):
     """One daemon for all tests of a class; after each it is alive and its sums agree."""
-    options = {}
-
-    @classmethod
-    def setUpClass(cls):
-        cls.daemon = Daemon(accounts=[JERRY, TOM], **{"networks": ["127.9.0.0/16", "127.0.0.0/24"],
-                                                      **cls.options})
-        try:
-            cls.daemon.start()
-            cls.daemon.setup()
-        except BaseException:
-            cls.daemon.remove()
-            raise
-
-    @classmethod
-    def tearDownClass(cls):
-        try:
-            assert cls.daemon.stop() == 0
-        finally:
-            cls.daemon.remove()
+    options = {"accounts": [JERRY, TOM], "networks": ["127.9.0.0/16", "127.0.0.0/24"]}
 
     def setUp(self):
         self.kept_before = self.kept()

@@ -190,7 +190,7 @@ class Tls(Served):
 
 
 class Cut(Served):
-    options = {"extra": '[log]\nlevel = "debug"'}
+    options = {**Served.options, "extra": '[log]\nlevel = "debug"'}
 
     STEPS = [b"", b"EHLO cli", b"EHLO client.test\r\n", b"MAIL FROM:<a@else", b"MAIL FROM:<a@elsewhere.test>\r\n",
              b"RCPT TO:<jer", b"RCPT TO:<jerry@yahoo.test>\r\n", b"DATA", b"DATA\r\n",
@@ -250,7 +250,7 @@ class Cut(Served):
 
 
 class Crowds(Served):
-    options = {"extra": "[limits]\nmax_connections = 5000"}
+    options = {**Served.options, "extra": "[limits]\nmax_connections = 5000"}
 
     @property
     def pid(self):

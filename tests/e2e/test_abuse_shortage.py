@@ -82,7 +82,8 @@ class Descriptors(Served):
         clients = []
         talking = self.talk()
         try:
-            resource.prlimit(pid, resource.RLIMIT_NOFILE, (64, hard))
+            few = len(os.listdir(f"/proc/{pid}/fd")) + 5
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (few, hard))
             refused = 0
             while len(clients) < 80:
                 client = Smtp(self.daemon.port("mx"), greet=False)

@@ -2,7 +2,7 @@
 import random
 import unittest
 
-from lib.daemon import Daemon
+from lib.case import DaemonCase
 from lib.smtp import message
 
 JERRY = "jerry@yahoo.test"
@@ -14,23 +14,8 @@ def binary(size, seed):
     return random.Random(seed).randbytes(size - 12) + b"\r\n.\r\n\n.\n\0\r\r"
 
 
-class Bdat(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.daemon = Daemon(accounts=[JERRY])
-        try:
-            cls.daemon.start()
-            cls.daemon.setup()
-        except BaseException:
-            cls.daemon.remove()
-            raise
-
-    @classmethod
-    def tearDownClass(cls):
-        try:
-            assert cls.daemon.stop() == 0
-        finally:
-            cls.daemon.remove()
+class Bdat(DaemonCase):
+    options = {"accounts": [JERRY]}
 
     def begin(self, smtp, body="BINARYMIME"):
         smtp.cmd(f"MAIL FROM:<{SENDER}> BODY={body}", 250)

@@ -7,13 +7,14 @@ import re
 import unittest
 from pathlib import Path
 
-from lib.daemon import ROOT, Daemon
+from lib.case import DaemonCase
+from lib.daemon import ROOT
 from lib.smtp import stuffed
 
 SUITES = Path(os.environ.get("MAILWRIGHT_SUITES", ROOT.parent / "shared" / "conformance"))
 FILES = sorted(path for suite in ("mime-mime4j", "mime-mail-parser") for path in (SUITES / suite).rglob("*")
                if path.suffix in (".msg", ".eml"))
-SENDER = "a@elsewhere.test"
+SENDER, JERRY = "a@elsewhere.test", "jerry@yahoo.test"
 
 
 def lines_of_network(content):
@@ -21,23 +22,8 @@ def lines_of_network(content):
     return content if content.endswith(b"\r\n") else content + b"\r\n"
 
 
-class Bodies(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.daemon = Daemon(accounts=["data@yahoo.test", "bdat@yahoo.test"])
-        try:
-            cls.daemon.start()
-            cls.daemon.setup()
-        except BaseException:
-            cls.daemon.remove()
-            raise
-
-    @classmethod
-    def tearDownClass(cls):
-        try:
-            assert cls.daemon.stop() == 0
-        finally:
-            cls.daemon.remove()
+class Bodies(DaemonCase):
+    options = {"accounts": ["data@yahoo.test", "bdat@yahoo.test"]}
 
     def assert_kept(self, address, uid, content, path):
         raw = self.daemon.mail(address, uid)
@@ -82,6 +68,39 @@ class Bodies(unittest.TestCase):
 
     def test_the_suites_are_there(self):
         self.assertEqual(144, len(FILES))
+
+
+class Odd(DaemonCase):
+    """What is strange or too much for a reader of messages, not for who carries them."""
+    options = {"accounts": [JERRY], "domains": ["yahoo.test"]}
+
+    def deliver(self, content, code=250):
+        with self.daemon.connect("mx") as smtp:
+            smtp.ehlo()
+            smtp.envelope(SENDER, [JERRY])
+            return smtp.data(content, code)
+
+    def newest(self):
+        return self.daemon.mail(JERRY, self.daemon.mailbox(JERRY)[-1]["uid"])
+
+    def test_mime_beyond_its_limits_is_taken(self):
+        header = f"From: <{SENDER}>\r\nSubject: odd\r\nMIME-Version: 1.0\r\nContent-Type: "
+        deep = header + "".join(f"multipart/mixed; boundary=b{n}\r\n\r\n--b{n}\r\nContent-Type: "
+                                for n in range(150)) + "text/plain\r\n\r\nhere\r\n"
+        many = header + "multipart/mixed; boundary=b\r\n\r\n" + "--b\r\n\r\nx\r\n" * 12_000 + "--b--\r\n"
+        parameters = header + "text/plain" + "".join(f";\r\n p{n}=v" for n in range(150)) + "\r\n\r\nhere\r\n"
+        for content in (deep, many, parameters):
+            self.deliver(content)
+            self.assertTrue(self.newest().endswith(content.encode()))
+
+    def test_a_hundred_and_one_hops_are_a_loop(self):
+        def hops(count):
+            return (f"Received: from a.test by b.test; Mon, 01 Jan 2024 00:00:00 +0000\r\n" * count
+                    + f"From: <{SENDER}>\r\nSubject: {count} hops\r\n\r\n")
+        self.deliver(hops(100))
+        self.assertTrue(self.newest().endswith(hops(100).encode()))
+        self.assertEqual("5.4.6", self.deliver(hops(101), 554).enhanced())
+        self.assertNotIn("101 hops", [row["subject"] for row in self.daemon.mailbox(JERRY)])
 
 
 if not FILES and os.environ.get("MAILWRIGHT_LEAVE_OUT"):

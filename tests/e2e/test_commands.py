@@ -8,6 +8,7 @@ import time
 import unittest
 from pathlib import Path
 
+from lib.case import DaemonCase
 from lib.daemon import Daemon, certificate, password_of
 from lib.smtp import message
 
@@ -15,23 +16,8 @@ USAGE, DATA, NO_INPUT, NO_USER, UNAVAILABLE, EXISTS, CONFIG = 64, 65, 66, 67, 69
 TOM, JERRY = "tom@gmail.test", "jerry@yahoo.test"
 
 
-class Commands(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.daemon = Daemon(accounts=[TOM, JERRY])
-        try:
-            cls.daemon.start()
-            cls.daemon.setup()
-        except BaseException:
-            cls.daemon.remove()
-            raise
-
-    @classmethod
-    def tearDownClass(cls):
-        try:
-            assert cls.daemon.stop() == 0
-        finally:
-            cls.daemon.remove()
+class Commands(DaemonCase):
+    options = {"accounts": [TOM, JERRY]}
 
     def refused(self, status, *arguments, says=(), stdin=None):
         done = self.daemon.run(*arguments, stdin=stdin)

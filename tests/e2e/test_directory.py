@@ -1,30 +1,13 @@
 """Who an address is: aliases, catch-all, +tag, postmaster, quota, disabled accounts."""
-import unittest
-
 import sums
-from lib.daemon import Daemon
+from lib.case import DaemonCase
 from lib.smtp import message
 
 TOM, JERRY, ANN = "tom@gmail.test", "jerry@yahoo.test", "ann@yahoo.test"
 
 
-class Directory(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.daemon = Daemon(accounts=[JERRY, ANN, TOM], routes={"hold.test": "hold"})
-        try:
-            cls.daemon.start()
-            cls.daemon.setup()
-        except BaseException:
-            cls.daemon.remove()
-            raise
-
-    @classmethod
-    def tearDownClass(cls):
-        try:
-            assert cls.daemon.stop() == 0
-        finally:
-            cls.daemon.remove()
+class Directory(DaemonCase):
+    options = {"accounts": [JERRY, ANN, TOM], "routes": {"hold.test": "hold"}}
 
     def deliver(self, recipients, subject, sender="a@elsewhere.test"):
         smtp = self.daemon.connect("mx")
@@ -226,3 +209,28 @@ class Directory(unittest.TestCase):
         self.daemon.add_account("brief@yahoo.test")
         self.assertEqual([], self.daemon.mailbox("brief@yahoo.test"))
         self.assertEqual([], sums.differences(self.daemon))  # delivered stays delivered
+
+
+class LookedUp(DaemonCase):
+    options = {"accounts": [JERRY, ANN, TOM], "listener_extra": "vrfy = true\nexpn = true"}
+
+    def test_vrfy_and_expn_on_loopback(self):
+        self.daemon.ctl("alias", "add", "news@yahoo.test", JERRY, ANN, "--list", "--owner", TOM)
+        self.daemon.ctl("alias", "add", "two@yahoo.test", JERRY, "friend@hold.test")
+        for role in ("mx", "relay"):
+            with self.subTest(role=role), self.daemon.connect(role) as smtp:
+                smtp.ehlo()
+                self.assertEqual("2.1.5 <jerry@yahoo.test>", smtp.cmd("VRFY jerry", 250).text)
+                self.assertEqual("5.1.1", smtp.cmd("VRFY nobody@yahoo.test", 550).enhanced())
+                members = smtp.cmd("EXPN news", 250).text.split("\n")  # its owner is no member
+                self.assertEqual({f"2.1.5 <{JERRY}>", f"2.1.5 <{ANN}>"}, set(members))
+                members = smtp.cmd("EXPN two@yahoo.test", 250).text.split("\n")
+                self.assertEqual({f"2.1.5 <{JERRY}>", "2.1.5 <friend@hold.test>"}, set(members))
+                self.assertEqual("5.2.4", smtp.cmd(f"EXPN {JERRY}", 550).enhanced())
+
+    def test_submission_wants_a_login_first(self):
+        with self.daemon.connect("submission", "implicit") as smtp:
+            smtp.ehlo()
+            smtp.cmd("EXPN news", 530)
+        with self.daemon.login(TOM, tls="implicit") as smtp:
+            self.assertEqual(f"2.1.5 <{TOM}>", smtp.cmd(f"VRFY {TOM}", 250).text)

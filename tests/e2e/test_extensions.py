@@ -3,6 +3,7 @@ import time
 import unittest
 from datetime import datetime, timedelta, timezone
 
+from lib.case import DaemonCase
 from lib.daemon import DEADLINE, Daemon, password_of
 from lib.smtp import Smtp, message
 
@@ -11,25 +12,13 @@ JUERGEN = "jürgen@bücher.test"
 ASCII_DOMAIN = "xn--bcher-kva.test"
 
 
-class Extensions(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.daemon = Daemon(accounts=[JERRY, TOM], routes={"hold.test": "hold"})
-        try:
-            cls.daemon.start()
-            cls.daemon.setup()
-            cls.daemon.ctl("domain", "add", "bücher.test")
-            cls.daemon.add_account(JUERGEN)
-        except BaseException:
-            cls.daemon.remove()
-            raise
+class Extensions(DaemonCase):
+    options = {"accounts": [JERRY, TOM], "routes": {"hold.test": "hold"}}
 
     @classmethod
-    def tearDownClass(cls):
-        try:
-            assert cls.daemon.stop() == 0
-        finally:
-            cls.daemon.remove()
+    def prepare(cls):
+        cls.daemon.ctl("domain", "add", "bücher.test")
+        cls.daemon.add_account(JUERGEN)
 
     def send(self, smtp, mail, recipients, content):
         smtp.cmd(f"MAIL FROM:{mail}", 250)

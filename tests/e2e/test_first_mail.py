@@ -7,7 +7,8 @@ import subprocess
 import unittest
 
 import sums
-from lib.daemon import DEADLINE, Daemon, password_of
+from lib.case import DaemonCase
+from lib.daemon import DEADLINE, password_of
 from lib.smtp import message
 
 TOM, JERRY = "tom@gmail.test", "jerry@yahoo.test"
@@ -20,23 +21,8 @@ def trusting():
     return context
 
 
-class FirstMail(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.daemon = Daemon(accounts=[TOM, JERRY])
-        try:
-            cls.daemon.start()
-            cls.daemon.setup()
-        except BaseException:
-            cls.daemon.remove()
-            raise
-
-    @classmethod
-    def tearDownClass(cls):
-        try:
-            assert cls.daemon.stop() == 0
-        finally:
-            cls.daemon.remove()
+class FirstMail(DaemonCase):
+    options = {"accounts": [TOM, JERRY]}
 
     def newest(self, subject):
         """The stored bytes of Jerry's mail with this subject; there must be exactly one."""

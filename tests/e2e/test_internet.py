@@ -1,6 +1,7 @@
 """Two organisations and the DNS between them: gmail.test and yahoo.test, each with a Mailwright on a host
 of its own, in a private internet with a signed root. Tom writes to Jerry, and Jerry's host does all
 that hosts do."""
+import time
 import unittest
 
 from lib.daemon import Daemon, certificate, toml
@@ -35,6 +36,8 @@ class Internet(unittest.TestCase):
                  "plain.test": [f"@ A {other.address}"],
                  "null.test": ["@ MX 0 ."],
                  "loop.test": ["@ MX 10 mx", f"mx A {gmail.address}"]}
+        zones["quiet.test"] = ["@ A 192.0.2.250"]
+        zones["twin.test"] = ["@ MX 10 mx.other.test."]
         for domain in ("other.test", *(f"{kind}.test" for kind in FAULTS)):
             zones[domain] = ["@ MX 10 mx", f"mx A {other.address}"]
         return zones
@@ -124,6 +127,17 @@ class ByMx(Internet):
         self.assertIn("ann@other.test", notice)
         adds_up(self.gmail)
 
+    def test_domains_with_the_same_hosts_share_a_transaction(self):
+        hop = self.hop("other")
+        both = ["bob@other.test", "joe@twin.test"]
+        for one in both:  # now their hosts are known
+            becomes(self.gmail, self.submit(one), **{one.split("@")[0]: "delivered"})
+        number = self.submit(both)
+        becomes(self.gmail, number, bob="delivered", joe="delivered")
+        self.assertEqual(set(hop.wait_for(3)[2].recipients), set(both))
+        self.assertEqual(len(hop.mails), 3)
+        adds_up(self.gmail)
+
     def test_the_peer_is_down_then_up(self):
         number = self.submit("bob@other.test")  # nobody listens there
         self.assertIn("refused", self.reason(number).lower())
@@ -197,6 +211,21 @@ class WhatDnsSays(Internet):
 
     def test_bogus_waits(self):
         self.fault("bogus")
+
+    def test_who_stops_does_not_wait_for_dns_that_is_silent(self):
+        self.dns.fault("quiet.test", "silent")
+        try:
+            number = self.submit("bob@quiet.test")
+            until(lambda: self.dns.questions("quiet.test"), "a question")
+            begin = time.monotonic()
+            self.gmail.stop()
+            took = time.monotonic() - begin
+        finally:
+            self.dns.heal("quiet.test")
+            self.gmail.start()
+        self.assertLess(took, 12)  # a question may take 20 s
+        self.assertEqual(events(self.gmail, number, "deferred"), [], "it was no fault of the domain's")
+        self.gmail.ctl("queue", "bounce", number)
 
     def test_an_unplugged_host_is_tried_again(self):
         self.net.unplug("other")

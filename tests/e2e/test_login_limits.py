@@ -1,6 +1,7 @@
 """What an address may fail, and an account may send (security.md 42)."""
 import unittest
 
+from lib.case import DaemonCase
 from lib.daemon import Daemon, password_of
 from lib.smtp import message
 
@@ -8,23 +9,8 @@ TOM, JERRY = "tom@gmail.test", "jerry@yahoo.test"
 HOME, OFFICE, STRANGER = "127.30.1.1", "127.31.1.1", "127.32.1.1"
 
 
-class FailedLogins(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.daemon = Daemon(accounts=[TOM, JERRY])
-        try:
-            cls.daemon.start()
-            cls.daemon.setup()
-        except BaseException:
-            cls.daemon.remove()
-            raise
-
-    @classmethod
-    def tearDownClass(cls):
-        try:
-            assert cls.daemon.stop() == 0
-        finally:
-            cls.daemon.remove()
+class FailedLogins(DaemonCase):
+    options = {"accounts": [TOM, JERRY]}
 
     def client(self, source):
         smtp = self.daemon.connect("submission", "implicit", source=source)

@@ -8,6 +8,7 @@ import ssl
 import unittest
 
 from lib import peers
+from lib.case import DaemonCase
 from lib.daemon import Daemon, password_of
 from lib.smtp import message
 
@@ -62,25 +63,13 @@ def scram(smtp, user, password, *codes, initial=True):
     return reply, client
 
 
-class Logins(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.daemon = Daemon(accounts=[TOM, JERRY, OLD])
-        try:
-            cls.daemon.start()
-            cls.daemon.setup()
-            cls.daemon.add_account(ANN, "--cram-md5")
-            cls.daemon.ctl("account", "disable", OLD)
-        except BaseException:
-            cls.daemon.remove()
-            raise
+class Logins(DaemonCase):
+    options = {"accounts": [TOM, JERRY, OLD]}
 
     @classmethod
-    def tearDownClass(cls):
-        try:
-            assert cls.daemon.stop() == 0
-        finally:
-            cls.daemon.remove()
+    def prepare(cls):
+        cls.daemon.add_account(ANN, "--cram-md5")
+        cls.daemon.ctl("account", "disable", OLD)
 
     def client(self, source="127.0.0.1"):
         smtp = self.daemon.connect("submission", "implicit", source=source)

@@ -1,9 +1,7 @@
 """Never an open relay: no listener takes mail for elsewhere from somebody who has no right to it,
 whatever the address looks like (security.md §3, "Relay not allowed")."""
-import unittest
-
 import sums
-from lib.daemon import Daemon
+from lib.case import DaemonCase
 from lib.smtp import message
 
 TOM, JERRY = "tom@gmail.test", "jerry@yahoo.test"
@@ -54,26 +52,14 @@ ELSEWHERE = {
 NETWORK, STRANGER = "127.9.0.0/16", "127.7.{}.{}"
 
 
-class NeverAnOpenRelay(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.daemon = Daemon(accounts=[TOM, JERRY], networks=[NETWORK],
-                            routes={"hold.test": "hold", "gone.test": "discard"})
-        try:
-            cls.daemon.start()
-            cls.daemon.setup()
-            # A catch-all must not turn these forms into local addresses.
-            cls.daemon.ctl("alias", "add", "@yahoo.test", JERRY)
-        except BaseException:
-            cls.daemon.remove()
-            raise
+class NeverAnOpenRelay(DaemonCase):
+    options = {"accounts": [TOM, JERRY], "networks": [NETWORK],
+               "routes": {"hold.test": "hold", "gone.test": "discard"}}
 
     @classmethod
-    def tearDownClass(cls):
-        try:
-            assert cls.daemon.stop() == 0
-        finally:
-            cls.daemon.remove()
+    def prepare(cls):
+        # A catch-all must not turn these forms into local addresses.
+        cls.daemon.ctl("alias", "add", "@yahoo.test", JERRY)
 
     def refuse_all(self, role, source_of, login=None, forms=FORMS, codes=(550, 501, 553)):
         for number, form in enumerate(forms):

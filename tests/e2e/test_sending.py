@@ -46,6 +46,29 @@ class ToANextHop(unittest.TestCase):
             becomes(daemon, number, bob="delivered", ann="delivered", eve="delivered")
             adds_up(daemon)
 
+    def test_so_do_those_of_several_domains(self):
+        to = f"smtp://127.0.0.1:{self.hop.port}"
+        with sender({"away.test": to, "other.test": to, "third.test": to}) as daemon:
+            number = submit(daemon, [BOB, "joe@other.test", ANN, "pia@third.test"])
+            mail, = self.hop.wait_for(1)
+            self.assertEqual(set(mail.recipients), {BOB, "joe@other.test", ANN, "pia@third.test"})
+            becomes(daemon, number, bob="delivered", joe="delivered", ann="delivered", pia="delivered")
+            self.assertEqual(len(self.hop.mails), 1)
+            adds_up(daemon)
+
+    def test_a_hop_that_takes_one_domain_at_a_time_has_them_one_after_another(self):
+        def rcpt(line, session):
+            others = [one for one in session.mail.recipients if one.split("@")[1] not in line]
+            return "451 4.3.0 Multiple destination domains per transaction is unsupported" if others else None
+        self.hop.on["RCPT"] = rcpt
+        to = f"smtp://127.0.0.1:{self.hop.port}"
+        with sender({"away.test": to, "other.test": to, "third.test": to}) as daemon:
+            number = submit(daemon, [BOB, "joe@other.test", "pia@third.test"])
+            becomes(daemon, number, bob="delivered", joe="delivered", pia="delivered")
+            self.assertEqual(len(self.hop.mails), 3)
+            self.assertEqual(events(daemon, number, "deferred"), [])
+            adds_up(daemon)
+
     def test_a_connection_is_used_again(self):
         with sender(away(self.hop)) as daemon:
             for _ in range(3):
@@ -224,6 +247,34 @@ class Steered(unittest.TestCase):
             daemon.wait_for("serve.reloaded", since=mark)
             daemon.ctl("queue", "release", "--domain", "away.test")
             becomes(daemon, number, bob="delivered")
+            adds_up(daemon)
+
+    def test_what_became_an_alias_of_several_goes_to_each(self):
+        with sender({"away.test": "hold", "other.test": f"smtp://127.0.0.1:{self.hop.port}"}) as daemon:
+            number = submit(daemon, BOB, rcpt=" NOTIFY=SUCCESS")
+            daemon.ctl("domain", "add", "away.test")
+            daemon.ctl("alias", "add", BOB, JERRY, TOM, "joe@other.test")
+            daemon.ctl("queue", "release", number)
+            becomes(daemon, number, jerry="delivered", tom="delivered", joe="delivered")
+            event, = events(daemon, number, "expanded")
+            self.assertEqual((event["recipient"], set(event["recipients"])),
+                             (BOB, {JERRY, TOM, "joe@other.test"}))
+            self.assertEqual(self.hop.wait_for(1)[0].recipients, ["joe@other.test"])
+            self.assertEqual(len(daemon.mailbox(JERRY)), 1)
+            self.assertIn(b"Action: expanded", notice_to(daemon, TOM, 2))
+            adds_up(daemon)
+
+    def test_so_does_what_waited_for_a_hop_that_was_down(self):
+        self.hop.close()
+        with sender(away(self.hop), QUICK) as daemon:
+            number = submit(daemon, [BOB, ANN])
+            self.waiting(daemon)
+            daemon.ctl("domain", "add", "away.test")
+            daemon.add_account(ANN)
+            daemon.ctl("alias", "add", BOB, JERRY, TOM)
+            daemon.run("queue", "retry", number)
+            becomes(daemon, number, ann="delivered", jerry="delivered", tom="delivered")
+            self.assertEqual([len(daemon.mailbox(one)) for one in (ANN, JERRY, TOM)], [1, 1, 1])
             adds_up(daemon)
 
     def test_bounce_tells_the_sender_why(self):

@@ -1,8 +1,7 @@
 """What tests with programs of others share: a daemon with Tom and Jerry, and proofs that mail arrived whole."""
 import re
-import unittest
 
-from lib.daemon import Daemon
+from lib.case import DaemonCase
 from lib.smtp import message
 
 TOM, JERRY = "tom@gmail.test", "jerry@yahoo.test"
@@ -19,29 +18,16 @@ def large_body():
     return "".join(("." if i % 1000 == 0 else "") + line.format(i) for i in range(LARGE // size + 1))
 
 
-class PeerCase(unittest.TestCase):
+class PeerCase(DaemonCase):
     """One daemon for the tests of a class; `relay` without TLS is there to listen in on."""
 
-    @classmethod
-    def setUpClass(cls):
-        cls.daemon = Daemon(accounts=[JERRY], listeners=(
-            ("mx", "starttls"), ("submission", "starttls"), ("submission", "implicit"),
-            ("relay", "none")))
-        try:
-            cls.daemon.start()
-            cls.daemon.setup()
-            # CRAM-MD5 needs a secret that can be read, so an account must be made for it.
-            cls.daemon.add_account(TOM, "--cram-md5")
-        except BaseException:
-            cls.daemon.remove()
-            raise
+    options = {"accounts": [JERRY], "listeners": (
+        ("mx", "starttls"), ("submission", "starttls"), ("submission", "implicit"), ("relay", "none"))}
 
     @classmethod
-    def tearDownClass(cls):
-        try:
-            assert cls.daemon.stop() == 0
-        finally:
-            cls.daemon.remove()
+    def prepare(cls):
+        # CRAM-MD5 needs a secret that can be read, so an account must be made for it.
+        cls.daemon.add_account(TOM, "--cram-md5")
 
     def port(self, tls):
         return self.daemon.port("relay" if tls == "none" else "submission", tls)

@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import tempfile
 import threading
@@ -61,7 +62,7 @@ class CommandFailed(AssertionError):
 class Daemon:
     def __init__(self, domains=("yahoo.test", "gmail.test"), accounts=(), listeners=LISTENERS,
                  routes=None, networks=("127.0.0.0/8",), extra="", listener_extra="", wrapper=(),
-                 folder=None, environment=None, hostname="mx.yahoo.test", address="127.0.0.1:0"):
+                 folder=None, environment=None, hostname="mx.yahoo.test", address="127.0.0.1:0", test_clock=False):
         self.own_folder = folder is None
         self.folder = Path(folder or tempfile.mkdtemp(prefix="mailwright-test-"))
         self.state = self.folder / "state"
@@ -71,6 +72,12 @@ class Daemon:
         self.listeners, self.routes, self.networks = listeners, routes, networks
         self.extra, self.listener_extra, self.wrapper = extra, listener_extra, list(wrapper)
         self.environment = {**os.environ, **(environment or {})}
+        self.binary, self.clock = BINARY, None
+        if test_clock:
+            self.binary = BINARY.with_name("mailwright_test_clock")
+            self.clock = self.folder / "clock"
+            self.clock.write_bytes(bytes(16))
+            self.environment["MAILWRIGHT_TEST_CLOCK"] = str(self.clock)
         self.process = None
         self.log = []      # parsed lines of the log, in order, of all starts
         self.raw_log = []  # every line as it came
@@ -107,7 +114,7 @@ class Daemon:
         self.ports = {}
         begin = len(self.log)
         self.process = subprocess.Popen(
-            [*self.wrapper, str(BINARY), "serve", "--config", str(self.config)],
+            [*self.wrapper, str(self.binary), "serve", "--config", str(self.config)],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
             env=self.environment, text=True, errors="surrogateescape")
         self._reader = threading.Thread(target=self._read_log, args=(self.process,), daemon=True)
@@ -236,10 +243,24 @@ class Daemon:
         if self.own_folder and not os.environ.get("MAILWRIGHT_KEEP"):
             shutil.rmtree(self.folder, ignore_errors=True)
 
+    # --- time, with test_clock=True --------------------------------------------------------------
+    def advance(self, seconds):
+        """All time of the daemon runs ahead by so much more, at once; it looks every second of ours."""
+        self._shift(0, seconds)
+
+    def jump_wall(self, seconds):
+        """Only wall time jumps, also back, as when an administrator sets it."""
+        self._shift(8, seconds)
+
+    def _shift(self, at, seconds):
+        with open(self.clock, "r+b") as clock:
+            before, = struct.unpack("=q", os.pread(clock.fileno(), 8, at))
+            os.pwrite(clock.fileno(), struct.pack("=q", before + round(seconds * 1000)), at)
+
     # --- commands and clients --------------------------------------------------------------------
     def run(self, *arguments, stdin=None, config=True, binary=False):
         """One command of the program; never fails, gives back status and output."""
-        command = [str(BINARY), *arguments]
+        command = [str(self.binary), *arguments]
         if config:
             command += ["--config", str(self.config)]
         if stdin is None:

@@ -143,7 +143,11 @@ Result<Mailbox> Mailbox::parse(std::string_view text, const Idn* idn) {
   if (at == 0 || at >= text.size() || text[at] != '@') {
     return bad("an address is local-part@domain");
   }
-  if (at > kMaxLocalPart) return bad("a local part has at most 64 octets");
+  // RFC 5321 §4.5.3.1 asks to take 64 octets, and longer ones where one can: senders that were
+  // rewritten on the way (SRS) come back as long as they are.
+  if (at > kMaxLocalPart && !istarts_with(text, "SRS0") && !istarts_with(text, "SRS1")) {
+    return bad("a local part has at most 64 octets");
+  }
   Mailbox mailbox;
   const std::string_view local = text.substr(0, at);
   if (local.front() == '"') {

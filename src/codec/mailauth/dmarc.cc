@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -85,14 +86,11 @@ std::string_view to_string(Verdict verdict) {
   return "none";
 }
 
-class Evaluator::Check final : public mailauth::Inquiry {
+namespace {
+
+class Check final : public mailauth::Evaluation<Outcome>::Run {
  public:
   explicit Check(Subject subject) : subject_(std::move(subject)) { start(run()); }
-
-  const Outcome& outcome() const {
-    MAIL_ASSERT(finished());
-    return outcome_;
-  }
 
  private:
   struct Organization {
@@ -124,10 +122,9 @@ class Evaluator::Check final : public mailauth::Inquiry {
   Subject subject_;
   std::map<std::string, Lookup, std::less<>> known_;
   bool trouble_ = false;  // an alignment that DNS did not let us judge
-  Outcome outcome_;
 };
 
-Task<void> Evaluator::Check::run() {
+Task<void> Check::run() {
   outcome_.domain = normal(subject_.author_domain);
   if (outcome_.domain.empty()) {
     end(Verdict::none, "there is no author domain to judge");
@@ -145,7 +142,7 @@ Task<void> Evaluator::Check::run() {
 }
 
 // Makes known_ know all of `names`; asks for those that are new together.
-Task<void> Evaluator::Check::look_up(std::vector<std::string> names) {
+Task<void> Check::look_up(std::vector<std::string> names) {
   std::erase_if(names, [&](const std::string& name) { return known_.contains(name); });
   std::vector<Question> questions;
   std::vector<std::string> asked;
@@ -164,7 +161,7 @@ Task<void> Evaluator::Check::look_up(std::vector<std::string> names) {
 }
 
 // dmarcbis §4.10.2.
-Task<Evaluator::Check::Organization> Evaluator::Check::organization_of(std::string start) {
+Task<Check::Organization> Check::organization_of(std::string start) {
   const std::vector<std::string> targets = walk_targets(start);
   Organization organization{start, "", false};
   co_await look_up({start});
@@ -191,7 +188,7 @@ Task<Evaluator::Check::Organization> Evaluator::Check::organization_of(std::stri
 }
 
 // dmarcbis §4.10.1.
-Task<bool> Evaluator::Check::find_policy() {
+Task<bool> Check::find_policy() {
   const std::string& author = outcome_.domain;
   co_await look_up({author});
   std::string at = author;
@@ -222,7 +219,7 @@ Task<bool> Evaluator::Check::find_policy() {
   co_return true;
 }
 
-Task<void> Evaluator::Check::align() {
+Task<void> Check::align() {
   const Record& record = outcome_.record;
   const std::string spf = normal(subject_.spf_domain);
   const bool spf_aligned = co_await is_aligned(spf, record.strict_spf);
@@ -255,7 +252,7 @@ Task<void> Evaluator::Check::align() {
 }
 
 // dmarcbis §4.4, §4.10.2. Empty domains are aligned with nothing.
-Task<bool> Evaluator::Check::is_aligned(std::string domain, bool strict) {
+Task<bool> Check::is_aligned(std::string domain, bool strict) {
   if (domain.empty()) co_return false;
   if (domain == outcome_.domain) co_return true;  // "In this case ... treated as the" same
   if (strict) co_return false;
@@ -272,7 +269,7 @@ Task<bool> Evaluator::Check::is_aligned(std::string domain, bool strict) {
 }
 
 // sp=, or np= where the author domain does not exist (dmarcbis §3.2.13: NXDOMAIN).
-Task<Policy> Evaluator::Check::subdomain_policy() {
+Task<Policy> Check::subdomain_policy() {
   const Record& record = outcome_.record;
   const Policy existing = record.subdomain.value_or(record.policy);
   if (!record.nonexistent || record.nonexistent == existing) co_return existing;
@@ -280,13 +277,8 @@ Task<Policy> Evaluator::Check::subdomain_policy() {
   co_return answer.kind == AnswerKind::no_name ? *record.nonexistent : existing;
 }
 
-Evaluator::Evaluator(Subject subject) : check_(std::make_unique<Check>(std::move(subject))) {}
-Evaluator::Evaluator(Evaluator&&) noexcept = default;
-Evaluator& Evaluator::operator=(Evaluator&&) noexcept = default;
-Evaluator::~Evaluator() = default;
+}  // namespace
 
-const std::vector<Question>& Evaluator::questions() const { return check_->questions(); }
-void Evaluator::answer(std::vector<dns::Answer> answers) { check_->answer(std::move(answers)); }
-const Outcome& Evaluator::outcome() const { return check_->outcome(); }
+Evaluator::Evaluator(Subject subject) : Evaluation(std::make_unique<Check>(std::move(subject))) {}
 
 }  // namespace mail::dmarc

@@ -5,7 +5,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,22 +47,10 @@ struct Outcome {
   std::string reason;  // a sentence in printable ASCII
 };
 
-class Evaluator {
+// At most eight questions per walk (dmarcbis §4.10), those above the first name all at once.
+class Evaluator : public mailauth::Evaluation<Outcome> {
  public:
   explicit Evaluator(Subject subject);
-  Evaluator(Evaluator&&) noexcept;
-  Evaluator& operator=(Evaluator&&) noexcept;
-  ~Evaluator();
-
-  // To be asked now; none: outcome() is there. At most eight per walk (dmarcbis §4.10), those above
-  // the first name all at once.
-  const std::vector<Question>& questions() const;
-  void answer(std::vector<dns::Answer> answers);
-  const Outcome& outcome() const;
-
- private:
-  class Check;
-  std::unique_ptr<Check> check_;
 };
 
 }  // namespace mail::dmarc

@@ -6,6 +6,7 @@
 
 #include <coroutine>
 #include <exception>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -86,6 +87,37 @@ class Inquiry {
   Answers answers_;
   std::coroutine_handle<> waiting_;
   Root root_;
+};
+
+// What a caller sees of an inquiry that comes to an Outcome: the base of an evaluator, whose
+// constructor makes the run. To be asked by questions() and answered by answer(), in turn, until
+// there is no question left; then outcome() is there.
+template <typename Outcome>
+class Evaluation {
+ public:
+  class Run : public Inquiry {
+   public:
+    virtual ~Run() = default;
+    const Outcome& outcome() const {
+      MAIL_ASSERT(finished());
+      return outcome_;
+    }
+
+   protected:
+    Outcome outcome_;
+  };
+
+  // To be asked now, all at the same time if the driver likes.
+  const std::vector<Question>& questions() const { return run_->questions(); }
+  // To every question, in their order.
+  void answer(std::vector<dns::Answer> answers) { run_->answer(std::move(answers)); }
+  const Outcome& outcome() const { return run_->outcome(); }
+
+ protected:
+  explicit Evaluation(std::unique_ptr<Run> run) : run_(std::move(run)) {}
+
+ private:
+  std::unique_ptr<Run> run_;
 };
 
 }  // namespace mail::mailauth

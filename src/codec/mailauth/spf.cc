@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -87,14 +88,11 @@ std::string_view to_string(Verdict verdict) {
   return "none";
 }
 
-class Evaluator::Check final : public mailauth::Inquiry {
+namespace {
+
+class Check final : public mailauth::Evaluation<Outcome>::Run {
  public:
   explicit Check(Subject subject) : subject_(std::move(subject)) { start(run()); }
-
-  const Outcome& outcome() const {
-    MAIL_ASSERT(finished());
-    return outcome_;
-  }
 
  private:
   // Whether a mechanism matched, or what ends the whole check.
@@ -142,10 +140,9 @@ class Evaluator::Check final : public mailauth::Inquiry {
   int void_lookups_ = 0;
   std::vector<std::string> validated_;  // names of the client, normalized
   bool client_validated_ = false;
-  Outcome outcome_;
 };
 
-Task<void> Evaluator::Check::run() {
+Task<void> Check::run() {
   if (subject_.domain.empty()) {  // RFC 7208 §2.4
     subject_.domain = subject_.helo;
     subject_.local_part = "postmaster";
@@ -159,7 +156,7 @@ Task<void> Evaluator::Check::run() {
   outcome_.reason = std::move(judgement.reason);
 }
 
-Task<Judgement> Evaluator::Check::check_host(std::string domain) {
+Task<Judgement> Check::check_host(std::string domain) {
   const auto name = well_formed(domain);
   if (!name) co_return Judgement{Verdict::none, "", concat(shown(domain), " is no mail domain")};
   const dns::Answer answer = co_await ask_one(*name, dns::Type::txt);
@@ -182,7 +179,7 @@ Task<Judgement> Evaluator::Check::check_host(std::string domain) {
   co_return co_await evaluate(*record, *name);
 }
 
-Task<Judgement> Evaluator::Check::evaluate(const Record& record, const std::string& domain) {
+Task<Judgement> Check::evaluate(const Record& record, const std::string& domain) {
   for (const Directive& directive : record.directives) {
     Match match = co_await matches(directive, domain);
     if (match.error) co_return std::move(*match.error);
@@ -204,7 +201,7 @@ Task<Judgement> Evaluator::Check::evaluate(const Record& record, const std::stri
                              subject_.client.to_string())};
 }
 
-Task<Judgement> Evaluator::Check::redirect(const Record& record, const std::string& domain) {
+Task<Judgement> Check::redirect(const Record& record, const std::string& domain) {
   if (++terms_ > kMaxTerms) {
     co_return permerror(concat("over ", kMaxTerms, " terms that need DNS"));
   }
@@ -216,8 +213,7 @@ Task<Judgement> Evaluator::Check::redirect(const Record& record, const std::stri
   co_return judgement;
 }
 
-Task<Evaluator::Check::Match> Evaluator::Check::matches(const Directive& directive,
-                                                        const std::string& domain) {
+Task<Check::Match> Check::matches(const Directive& directive, const std::string& domain) {
   using Kind = Directive::Kind;
   if (directive.kind == Kind::all) co_return Match{true};
   if (directive.kind == Kind::ip) {
@@ -254,7 +250,7 @@ Task<Evaluator::Check::Match> Evaluator::Check::matches(const Directive& directi
 }
 
 // The table of RFC 7208 §5.2.
-Task<Evaluator::Check::Match> Evaluator::Check::include(std::string target) {
+Task<Check::Match> Check::include(std::string target) {
   Judgement inner = co_await check_host(target);
   switch (inner.verdict) {
     case Verdict::pass:
@@ -269,16 +265,14 @@ Task<Evaluator::Check::Match> Evaluator::Check::include(std::string target) {
   }
 }
 
-Task<Evaluator::Check::Match> Evaluator::Check::match_addresses(const Directive& directive,
-                                                                std::string target) {
+Task<Check::Match> Check::match_addresses(const Directive& directive, std::string target) {
   const dns::Answer answer = co_await ask_one(target, address_type());
   if (answer.kind == AnswerKind::failed) co_return Match{false, temperror(target, answer.why)};
   if (void_limit_broken(answer)) co_return Match{false, too_many_void()};
   co_return Match{has_client(answer, directive)};
 }
 
-Task<Evaluator::Check::Match> Evaluator::Check::match_mx(const Directive& directive,
-                                                         std::string target) {
+Task<Check::Match> Check::match_mx(const Directive& directive, std::string target) {
   const dns::Answer answer = co_await ask_one(target, dns::Type::mx);
   if (answer.kind == AnswerKind::failed) co_return Match{false, temperror(target, answer.why)};
   if (void_limit_broken(answer)) co_return Match{false, too_many_void()};
@@ -308,7 +302,7 @@ Task<Evaluator::Check::Match> Evaluator::Check::match_mx(const Directive& direct
   co_return Match{};
 }
 
-Task<Evaluator::Check::Match> Evaluator::Check::match_exists(std::string target) {
+Task<Check::Match> Check::match_exists(std::string target) {
   // RFC 7208 §5.7: A, for clients of IPv6 too.
   const dns::Answer answer = co_await ask_one(target, dns::Type::a);
   if (answer.kind == AnswerKind::failed) co_return Match{false, temperror(target, answer.why)};
@@ -316,7 +310,7 @@ Task<Evaluator::Check::Match> Evaluator::Check::match_exists(std::string target)
   co_return Match{answer.kind == AnswerKind::found};
 }
 
-Task<Evaluator::Check::Match> Evaluator::Check::match_ptr(std::string target) {
+Task<Check::Match> Check::match_ptr(std::string target) {
   co_await validate_client();
   co_return Match{std::ranges::any_of(
       validated_, [&](const std::string& name) { return mailauth::is_within(name, target); })};
@@ -325,7 +319,7 @@ Task<Evaluator::Check::Match> Evaluator::Check::match_ptr(std::string target) {
 // Errors here only mean that a name is not validated (RFC 7208 §5.5). Nor are void look-ups
 // counted: these zones belong to the client's network, which must not choose a permerror (§4.6.4
 // says so of the limit on names).
-Task<void> Evaluator::Check::validate_client() {
+Task<void> Check::validate_client() {
   if (std::exchange(client_validated_, true)) co_return;
   const dns::Answer pointers = co_await ask_one(dns::reverse_name(subject_.client), dns::Type::ptr);
   std::vector<Question> questions;
@@ -343,7 +337,7 @@ Task<void> Evaluator::Check::validate_client() {
 }
 
 // RFC 7208 §6.2: after everything else, outside the limits; any trouble is as no exp= at all.
-Task<void> Evaluator::Check::explain(const Judgement& judgement) {
+Task<void> Check::explain(const Judgement& judgement) {
   if (judgement.verdict != Verdict::fail || judgement.exp_spec.empty()) co_return;
   const auto target = co_await target_name(judgement.exp_spec, judgement.exp_domain);
   if (!target) co_return;
@@ -360,13 +354,13 @@ Task<void> Evaluator::Check::explain(const Judgement& judgement) {
   std::ranges::replace_if(out, [](char c) { return c < ' ' || c > '~'; }, '?');
 }
 
-Task<std::optional<std::string>> Evaluator::Check::target_name(std::string_view spec,
-                                                               const std::string& domain) {
+Task<std::optional<std::string>> Check::target_name(std::string_view spec,
+                                                    const std::string& domain) {
   if (uses_macro(spec, 'p')) co_await validate_client();
   co_return expand_domain(spec, values(domain));
 }
 
-MacroValues Evaluator::Check::values(std::string_view domain) const {
+MacroValues Check::values(std::string_view domain) const {
   return {.client = subject_.client,
           .local_part = subject_.local_part,
           .sender_domain = subject_.domain,
@@ -378,7 +372,7 @@ MacroValues Evaluator::Check::values(std::string_view domain) const {
 }
 
 // RFC 7208 §7.3: the domain itself, else one below it, else any.
-std::string_view Evaluator::Check::validated_name(std::string_view domain) const {
+std::string_view Check::validated_name(std::string_view domain) const {
   if (validated_.empty()) return {};
   std::string_view best;
   for (const std::string& name : validated_) {
@@ -388,7 +382,7 @@ std::string_view Evaluator::Check::validated_name(std::string_view domain) const
   return best.empty() ? std::string_view(validated_.front()) : best;
 }
 
-bool Evaluator::Check::has_client(const dns::Answer& answer, const Directive& directive) const {
+bool Check::has_client(const dns::Answer& answer, const Directive& directive) const {
   const bool v4 = subject_.client.is_v4();
   const auto prefix =
       v4 ? static_cast<std::uint8_t>(directive.v4_prefix + 96) : directive.v6_prefix;
@@ -398,13 +392,8 @@ bool Evaluator::Check::has_client(const dns::Answer& answer, const Directive& di
   });
 }
 
-Evaluator::Evaluator(Subject subject) : check_(std::make_unique<Check>(std::move(subject))) {}
-Evaluator::Evaluator(Evaluator&&) noexcept = default;
-Evaluator& Evaluator::operator=(Evaluator&&) noexcept = default;
-Evaluator::~Evaluator() = default;
+}  // namespace
 
-const std::vector<Question>& Evaluator::questions() const { return check_->questions(); }
-void Evaluator::answer(std::vector<dns::Answer> answers) { check_->answer(std::move(answers)); }
-const Outcome& Evaluator::outcome() const { return check_->outcome(); }
+Evaluator::Evaluator(Subject subject) : Evaluation(std::make_unique<Check>(std::move(subject))) {}
 
 }  // namespace mail::spf

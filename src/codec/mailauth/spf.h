@@ -9,7 +9,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -52,23 +51,11 @@ struct Outcome {
 
 using mailauth::Question;
 
-class Evaluator {
+// Questions are over one at a time only for the addresses of the hosts of an "mx" or of the client:
+// at most kMaxHosts.
+class Evaluator : public mailauth::Evaluation<Outcome> {
  public:
   explicit Evaluator(Subject subject);
-  Evaluator(Evaluator&&) noexcept;
-  Evaluator& operator=(Evaluator&&) noexcept;
-  ~Evaluator();
-
-  // To be asked now, all at the same time if the driver likes; none: outcome() is there. Over one
-  // only for the addresses of the hosts of an "mx" or of the client, at most kMaxHosts.
-  const std::vector<Question>& questions() const;
-  // To every question, in their order.
-  void answer(std::vector<dns::Answer> answers);
-  const Outcome& outcome() const;
-
- private:
-  class Check;
-  std::unique_ptr<Check> check_;
 };
 
 }  // namespace mail::spf

@@ -34,6 +34,17 @@ std::string upper(std::string_view word) {
   return out;
 }
 
+void take_limit(std::string_view word, Extensions& out) {
+  const std::size_t equals = word.find('=');
+  if (equals == std::string_view::npos) return;
+  const auto value = parse_number(word.substr(equals + 1));
+  if (!value || *value == 0) return;  // none of ours makes sense with it
+  const std::string_view name = word.substr(0, equals);
+  if (iequals(name, "MAILMAX")) out.max_mails = value;
+  if (iequals(name, "RCPTMAX")) out.max_recipients = value;
+  if (iequals(name, "RCPTDOMAINMAX")) out.max_domains = value;
+}
+
 void take_keyword(std::string_view line, Extensions& out) {
   const auto words = split(trim(line), ' ');
   const std::string_view keyword = words.front();
@@ -51,6 +62,8 @@ void take_keyword(std::string_view line, Extensions& out) {
     // RFC 2852 §2: at most nine digits, and a list behind them.
     const auto least = parse_number(words[1].substr(0, words[1].find(',')));
     if (least && *least < 1'000'000'000) out.least_by = static_cast<std::int64_t>(*least);
+  } else if (iequals(keyword, "LIMITS")) {
+    for (std::size_t i = 1; i < words.size(); ++i) take_limit(words[i], out);
   }
 }
 

@@ -26,6 +26,11 @@ struct Extensions {
   bool size = false;                      // RFC 1870
   std::optional<std::uint64_t> max_size;  // none: no fixed limit, or none told
   std::vector<std::string> mechanisms;    // RFC 4954, in upper case
+  // LIMITS (RFC 9422 §4): MAIL commands of a session, RCPT commands of a transaction, different
+  // recipient domains of a session.
+  std::optional<std::uint64_t> max_mails;
+  std::optional<std::uint64_t> max_recipients;
+  std::optional<std::uint64_t> max_domains;
 };
 
 // Never fails: what is not understood is not offered.

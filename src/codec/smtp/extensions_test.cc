@@ -42,6 +42,17 @@ TEST(Extensions, DeliverByTellsTheLeastTime) {
   }
 }
 
+TEST(Extensions, LimitsAreReadAndOthersPassedOver) {  // RFC 9422 §3, §4
+  const Extensions all =
+      offered({"250-mx", "250 LIMITS MAILMAX=5 X-NEW=a rcptmax=20 RCPTDOMAINMAX=1"});
+  EXPECT_EQ(all.max_mails, 5U);
+  EXPECT_EQ(all.max_recipients, 20U);
+  EXPECT_EQ(all.max_domains, 1U);
+  const Extensions none =
+      offered({"250-mx", "250 LIMITS MAILMAX RCPTMAX=0 RCPTDOMAINMAX=many MAILMAX=-1"});
+  EXPECT_FALSE(none.max_mails || none.max_recipients || none.max_domains);
+}
+
 TEST(Extensions, WhatIsNotUnderstoodIsNotOffered) {
   const Extensions none = offered({"250-mx", "250-", "250", "250-PIPELININGX", "250 AUTH"});
   EXPECT_FALSE(none.pipelining);

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +13,8 @@
 #include "codec/address/ip_address.h"
 
 namespace mail::smtp {
+
+class BodyMemory;
 
 enum class Role : std::uint8_t { mx, submission, relay };  // design §7, the table of roles
 enum class TlsMode : std::uint8_t { none, starttls, implicit };
@@ -57,6 +60,8 @@ struct SmtpListener {
   bool expn = false;
   TraceClient trace_client = TraceClient::masked;
   bool from_check = true;  // mx: refuse several From fields
+
+  std::shared_ptr<BodyMemory> body_memory;  // of all listeners together; none: no bound
 
   bool end_to_end() const { return mode == Mode::end_to_end; }
   // Such a listener offers only what every next hop can be given (security.md 22).

@@ -52,6 +52,11 @@ inline constexpr Reply kLoginNotNow{"454 4.7.0 Can not check the login now"};
 inline constexpr Reply kTryLater{"451 4.3.0 Not possible now, try again later"};
 inline constexpr Reply kAccountUsedUp{
     "450 4.7.0 Too many recipients from this account, come back later"};
+inline constexpr Reply kSenderTooFast{
+    "450 4.7.1 Too many messages from that sender, come back later"};
+inline constexpr Reply kMailboxFlooded{
+    "450 4.2.1 That mailbox gets too many messages now, come back later"};
+inline constexpr Reply kHarvesting{"450 4.7.1 Too many unknown recipients, come back later"};
 inline constexpr Reply kMailboxFull{"452 4.2.2 Mailbox full"};
 inline constexpr Reply kHopUnreachable{"451 4.4.1 The next server is not reached, try again later"};
 inline constexpr Reply kHopSilent{"451 4.4.2 The next server does not answer, try again later"};
@@ -149,6 +154,9 @@ inline constexpr auto kCatalogue = std::to_array<Reply>({
     kLoginNotNow,
     kTryLater,
     kAccountUsedUp,
+    kSenderTooFast,
+    kMailboxFlooded,
+    kHarvesting,
     kMailboxFull,
     kHopUnreachable,
     kHopSilent,

@@ -48,6 +48,18 @@ ServerSession::ServerSession(std::shared_ptr<const SmtpListener> listener, Peer 
 const Client& ServerSession::client() const { return client_; }
 const Transaction& ServerSession::transaction() const { return transaction_; }
 Phase ServerSession::phase() const { return phase_; }
+bool ServerSession::in_transaction() const {
+  return phase_ == Phase::mail || phase_ == Phase::recipients || phase_ == Phase::data ||
+         phase_ == Phase::chunks;
+}
+// The last chunks may be asked to be staged when the first has gone into JudgeAndCommit already.
+std::string_view ServerSession::first_chunk() const {
+  std::string_view content = content_;
+  if (next_action_ < actions_.size()) {
+    if (const auto* judge = std::get_if<JudgeAndCommit>(&actions_.back())) content = judge->content;
+  }
+  return content.substr(std::min(trace_size_, content.size()));
+}
 bool ServerSession::waiting_for_answer() const { return waiting_ != Waiting::nothing; }
 
 void ServerSession::greet() {
@@ -137,6 +149,19 @@ void ServerSession::pass_on(const PassedReply& reply) {
   append_passed_reply(out_, reply);
 }
 
+// The words are cut to fit a line already (policy_words).
+void ServerSession::refuse_by_policy(Reply reply, const PolicyWords& words) {
+  if (words.text.empty()) return refuse(reply);
+  const std::string line = concat("550 ", words.text);
+  refuse({line});
+}
+
+void ServerSession::postpone_by_policy(Reply reply, const PolicyWords& words) {
+  if (words.text.empty()) return send(reply);
+  const std::string line = concat("451 ", words.text);
+  send({line});
+}
+
 void ServerSession::answer(const PassedReply& reply) {
   const bool to_recipient = waiting_ == Waiting::recipient;
   if (!answered(to_recipient ? Waiting::recipient : Waiting::commit)) return;
@@ -188,6 +213,7 @@ void ServerSession::end_transaction() {
   transaction_ = {};
   std::string().swap(content_);  // frees it: an idle session holds no body
   std::string().swap(chunk_);
+  body_memory_ = BodyMemory::Share();
   trace_size_ = 0;
   content_size_ = 0;
   wire_size_ = 0;
@@ -195,10 +221,7 @@ void ServerSession::end_transaction() {
   lines_ = ChunkLines();
   chunks_ = 0;
   chunk_failed_ = false;
-  if (phase_ == Phase::mail || phase_ == Phase::recipients || phase_ == Phase::data ||
-      phase_ == Phase::chunks) {
-    phase_ = Phase::greeted;
-  }
+  if (in_transaction()) phase_ = Phase::greeted;
 }
 
 WallTime ServerSession::wall_now() const {

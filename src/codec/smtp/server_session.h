@@ -24,6 +24,7 @@
 #include "codec/address/ip_address.h"
 #include "codec/envelope/options.h"
 #include "codec/sasl/sasl.h"
+#include "codec/smtp/body_memory.h"
 #include "codec/smtp/chunk_lines.h"
 #include "codec/smtp/command.h"
 #include "codec/smtp/dot_decoder.h"
@@ -144,8 +145,8 @@ class ServerSession {
   std::size_t consume(std::span<const char> input, MonoTime now);
   std::optional<Action> next();  // to do now; nothing = read on
 
-  void answer(SenderVerdict verdict);
-  void answer(RecipientVerdict verdict);
+  void answer(SenderVerdict verdict, const PolicyWords& words = {});
+  void answer(RecipientVerdict verdict, const PolicyWords& words = {});
   void answer(LoginVerdict verdict, std::string account);  // `account`: its address, on accept
   void answer(const SaslChallenge& challenge);
   void set_cram_md5(bool offered) { cram_md5_ = offered; }  // somebody has a credential for it
@@ -173,6 +174,9 @@ class ServerSession {
 
   const Client& client() const;
   const Transaction& transaction() const;
+  // What came of the first chunk, without the trace fields: at StageBody, all of it.
+  std::string_view first_chunk() const;
+  bool in_transaction() const;  // MAIL was taken, and it is not over
   Phase phase() const;
   bool waiting_for_answer() const;
 
@@ -197,6 +201,8 @@ class ServerSession {
   void send(Reply reply) { append_reply(out_, reply); }
   void refuse(Reply reply);  // an error of the client's; too many of them end it
   void pass_on(const PassedReply& reply);
+  void refuse_by_policy(Reply reply, const PolicyWords& words);
+  void postpone_by_policy(Reply reply, const PolicyWords& words);
   void postpone(Reply reply);          // not now, for no fault of the client; counted as junk
   void refuse_and_close(Reply reply);  // without mercy
   bool is_junk();                      // counts; true: one too many, the session is closed
@@ -293,6 +299,7 @@ class ServerSession {
   std::optional<sasl::Mechanism> challenging_;  // an exchange whose steps are asked
   bool cram_md5_ = false;
 
+  BodyMemory::Share body_memory_;
   DotDecoder decoder_;
   std::string content_;  // the first chunk
   std::string chunk_;    // the one that is filling, behind the first

@@ -31,6 +31,9 @@ void ServerSession::answer(DataVerdict verdict) {
     refuse(kNoEightBit);
     return settle();
   }
+  if (verdict.kind == DataVerdict::Kind::accept && !body_memory_.take(listener_->body_memory)) {
+    verdict.kind = DataVerdict::Kind::storage_full;
+  }
   if (verdict.kind != DataVerdict::Kind::accept) {
     const Reply reply = verdict.kind == DataVerdict::Kind::storage_full ? kStorageFull : kTryLater;
     if (in_chunk_) {
@@ -137,7 +140,7 @@ void ServerSession::answer(const CommitVerdict& verdict) {
       append_message_taken(out_, verdict.id);
       break;
     case Kind::refused:
-      refuse(kMessageRefused);
+      refuse_by_policy(kMessageRefused, verdict.words);
       break;
     case Kind::several_from:
       refuse(kSeveralFrom);
@@ -155,7 +158,7 @@ void ServerSession::answer(const CommitVerdict& verdict) {
       send(kStorageFull);
       break;
     case Kind::try_later:
-      send(kTryLater);
+      postpone_by_policy(kTryLater, verdict.words);
       break;
     case Kind::hop_unreachable:
       send(kHopUnreachable);

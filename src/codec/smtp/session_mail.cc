@@ -64,7 +64,7 @@ bool ServerSession::lower_priority() {
   return true;
 }
 
-void ServerSession::answer(SenderVerdict verdict) {
+void ServerSession::answer(SenderVerdict verdict, const PolicyWords& words) {
   if (!answered(Waiting::sender)) return;
   if (verdict != SenderVerdict::accept) end_transaction();
   switch (verdict) {
@@ -76,13 +76,16 @@ void ServerSession::answer(SenderVerdict verdict) {
       refuse(kSenderNotOwned);
       break;
     case SenderVerdict::refused:
-      refuse(kSenderRefused);
+      refuse_by_policy(kSenderRefused, words);
       break;
     case SenderVerdict::storage_full:
       postpone(kStorageFull);
       break;
     case SenderVerdict::try_later:
-      postpone(kTryLater);
+      if (!is_junk()) postpone_by_policy(kTryLater, words);
+      break;
+    case SenderVerdict::too_fast:
+      postpone(kSenderTooFast);
       break;
     case SenderVerdict::too_many:
       refuse_and_close(kTooManyMessages);

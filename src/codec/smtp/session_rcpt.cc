@@ -45,7 +45,7 @@ void ServerSession::take_recipient() {
   phase_ = Phase::recipients;
 }
 
-void ServerSession::answer(RecipientVerdict verdict) {
+void ServerSession::answer(RecipientVerdict verdict, const PolicyWords& words) {
   if (!answered(Waiting::recipient)) return;
   switch (verdict) {
     case RecipientVerdict::accept:
@@ -59,16 +59,22 @@ void ServerSession::answer(RecipientVerdict verdict) {
       refuse(kRelayDenied);
       break;
     case RecipientVerdict::refused:
-      refuse(kRecipientRefused);
+      refuse_by_policy(kRecipientRefused, words);
       break;
     case RecipientVerdict::mailbox_full:
       send(kMailboxFull);
       break;
     case RecipientVerdict::try_later:
-      send(kTryLater);
+      postpone_by_policy(kTryLater, words);
       break;
     case RecipientVerdict::too_many:
       send(kAccountUsedUp);
+      break;
+    case RecipientVerdict::flooded:
+      send(kMailboxFlooded);
+      break;
+    case RecipientVerdict::harvesting:
+      refuse(kHarvesting);  // an error of the client's, and counted
       break;
     case RecipientVerdict::elsewhere:
       send(kGoesElsewhere);

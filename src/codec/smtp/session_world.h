@@ -33,6 +33,7 @@ class World {
   }
 
   SenderVerdict sender(const Client& client, const ReversePath& path) const {
+    if (path.to_string() == "fast@example.org") return SenderVerdict::too_fast;
     if (client.login.empty()) return SenderVerdict::accept;
     return path.mailbox && path.mailbox->key() == client.login ? SenderVerdict::accept
                                                                : SenderVerdict::not_owned;
@@ -47,6 +48,8 @@ class World {
     if (duty && (domain.empty() || is_local(domain))) return RecipientVerdict::accept;
     if (is_local(domain)) {
       if (key == "full@yahoo.test") return RecipientVerdict::mailbox_full;
+      if (key == "flooded@yahoo.test") return RecipientVerdict::flooded;
+      if (key == "harvested@yahoo.test") return RecipientVerdict::harvesting;
       const bool known = key == "jerry@yahoo.test" || key == "team@yahoo.test" ||
                          key == "tom@gmail.test" || key.starts_with("jerry+") ||
                          key == "j\u00FCrgen@xn--bcher-kva.test";

@@ -1,14 +1,25 @@
 // The answers a ServerSession gets to what it asks. Typed: the session words them with replies.h,
-// so that the text of every reply stands in one catalogue.
+// so that the text of every reply stands in one catalogue. Only policy speaks for itself: what a
+// judge says stands behind 550 (refused) or 451 (try_later) as PolicyWords.
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/ids.h"
 
 namespace mail::smtp {
+
+// "5.7.1 Listed by bl.example (0F3K...)": enhanced code and text, fit to be said; empty: the
+// catalogue's words.
+struct PolicyWords {
+  std::string text;
+};
+// `text` may be anybody's: what is not printable ASCII becomes '?', and it is cut where the line
+// would be longer than a reply may be (RFC 5321 §4.5.3.1.5). `trace` is what the log knows it by.
+PolicyWords policy_words(std::string_view enhanced, std::string_view text, std::string_view trace);
 
 enum class SenderVerdict : std::uint8_t {
   accept,
@@ -17,6 +28,7 @@ enum class SenderVerdict : std::uint8_t {
   storage_full,  // 452 4.3.1
   try_later,     // 451 4.3.0
   too_many,      // 421 4.7.0, close: the client's message rate
+  too_fast,      // 450 4.7.1: the sender's message rate
 };
 
 enum class RecipientVerdict : std::uint8_t {
@@ -27,6 +39,8 @@ enum class RecipientVerdict : std::uint8_t {
   mailbox_full,     // 452 4.2.2
   try_later,        // 451 4.3.0
   too_many,         // 450 4.7.0: the account's recipients of this hour are used up
+  flooded,          // 450 4.2.1: it gets more than its share
+  harvesting,       // 450 4.7.1: this client asked for too many that do not exist
   elsewhere,        // end-to-end, 452 4.5.3: not to the hop of this transaction
   hop_unreachable,  // end-to-end, 451 4.4.1
   too_large,        // end-to-end, 552 5.3.4: the hop takes no message of the size declared
@@ -86,6 +100,7 @@ struct CommitVerdict {
   };
   Kind kind = Kind::try_later;
   MessageId id{};
+  PolicyWords words{};
 };
 
 }  // namespace mail::smtp

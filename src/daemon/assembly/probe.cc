@@ -42,7 +42,8 @@ Task<void> Probe::run() {
   } else if (!answer.works) {
     log::warning("serve.dns_trouble", {{"why", answer.sentence}});
   } else {
-    log::info("serve.dns", {{"validates", answer.validates}, {"says", answer.sentence}});
+    log::info("serve.dns",
+              {{"validates", answer.validates ? "yes" : "no"}, {"says", answer.sentence}});
     if (port25_) co_await try_port25(thread_.clock().mono_now() + kCallPatience);
   }
   // The thread ends only after this task did: what is posted runs behind it.

@@ -7,8 +7,14 @@
 #include <filesystem>
 
 #include "base/text.h"
+#include "daemon/assembly/neighbours.h"
 #include "daemon/assembly/outbound.h"
+#include "daemon/assembly/policy.h"
+#include "daemon/assembly/signing.h"
+#include "platform/idn/idn.h"
+#include "platform/psl/psl.h"
 #include "platform/tls/context.h"
+#include "platform/tls/crypto.h"
 
 namespace mail {
 namespace {
@@ -56,7 +62,8 @@ std::uint32_t connections_possible() {
   return std::max(limit / 4, limit - std::min(limit, kOwnFiles));
 }
 
-SmtpLimits smtp_limits(const LimitSettings& limits) {
+SmtpLimits smtp_limits(const Settings& settings) {
+  const LimitSettings& limits = settings.limits;
   SmtpLimits out;
   out.max_connections = std::min(limits.max_connections, connections_possible());
   out.connections_per_client = limits.connections_per_client;
@@ -66,17 +73,24 @@ SmtpLimits smtp_limits(const LimitSettings& limits) {
   out.network_connections_per_minute = limits.network_connection_rate;
   out.network_messages_per_minute = limits.network_message_rate;
   out.recipients_per_hour = limits.recipients_per_hour;
+  out.sender_per_minute = limits.sender_message_rate;
+  out.recipient_per_minute = limits.recipient_message_rate;
+  out.unknown_recipients_per_minute = limits.unknown_recipient_rate;
+  out.rate_loopback = settings.policy.judge_loopback;
   out.failed_logins = {limits.failed_logins_per_minute, limits.failed_logins_per_day};
   return out;
 }
 
-Result<std::vector<ServedListener>> served(const Settings& settings) {
+Result<std::vector<ServedListener>> served(const Settings& settings,
+                                           const std::shared_ptr<smtp::BodyMemory>& bodies) {
   const auto networks = std::make_shared<const std::vector<IpNetwork>>(settings.relay.networks);
   std::vector<ServedListener> out;
   for (const auto& listener : settings.listeners) {
     MAIL_TRY(auto context, load_tls(settings, *listener));
+    auto bounded = std::make_shared<smtp::SmtpListener>(*listener);
+    bounded->body_memory = bodies;
     out.push_back(
-        {listener, settings.routes, networks, std::move(context), smtp_limits(settings.limits)});
+        {std::move(bounded), settings.routes, networks, std::move(context), smtp_limits(settings)});
   }
   return out;
 }
@@ -84,7 +98,8 @@ Result<std::vector<ServedListener>> served(const Settings& settings) {
 }  // namespace
 
 Server::Server(std::shared_ptr<const Settings> settings, const Clock& clock, log::Sink& sink,
-               std::unique_ptr<State> state, std::unique_ptr<dns::UnboundResolver> resolver)
+               std::unique_ptr<State> state, std::unique_ptr<dns::UnboundResolver> resolver,
+               std::unique_ptr<signing::KeyKeeper> keeper)
     : clock_(clock),
       sink_(sink),
       started_at_(clock.wall_now()),
@@ -92,15 +107,27 @@ Server::Server(std::shared_ptr<const Settings> settings, const Clock& clock, log
       hash_pool_(cores(), kMaxWaitingHashes),
       authenticator_(*state_->control, hash_pool_, clock),
       resolver_(std::move(resolver)),
+      keeper_(std::move(keeper)),
+      door_({*resolver_, tls::kCrypto, clock, &idn::kFunctions, &psl::is_public_suffix,
+             settings->hostname},
+            *state_->control, door_settings(*settings), settings->state, &observations_),
+      neighbours_(make_neighbours(*settings, clock)),
+      signer_(*keeper_, *state_->control, clock, &idn::kFunctions),
       next_hops_(*resolver_, random_, clock, mx_world(*settings)),
       placer_(*state_->control, settings->routes),
-      reporter_(*state_->store, placer_, clock, report_settings(*settings)),
+      reporter_(*state_->store, placer_, clock, report_settings(*settings), &signer_),
+      feedback_(*state_, observations_, placer_, *resolver_, signer_, clock, *settings),
       queue_(std::make_unique<Queue>(
           QueueParts{*state_->store, *resolver_, placer_, reporter_, random_, clock,
                      std::filesystem::path(settings->state) / "in-flight"},
           queue_world(*settings))),
-      spool_(*state_->store, *state_->control, judges_, clock, *queue_, reporter_),
+      spool_(*state_->store, *state_->control, clock, *queue_, reporter_),
       settings_(std::move(settings)) {
+  judges_ = door_.first();
+  for (const auto& neighbour : neighbours_) judges_.push_back(neighbour.get());
+  judges_.push_back(door_.last());
+  judges_.push_back(&feedback_.intake());
+  judges_.push_back(&signer_);  // what others change in the header comes before
   std::vector<net::IoThread*> threads;
   for (std::size_t i = 0; i < cores(); ++i) {
     threads_.push_back(std::make_unique<net::IoThread>(clock));
@@ -115,11 +142,13 @@ Server::Server(std::shared_ptr<const Settings> settings, const Clock& clock, log
 Result<std::unique_ptr<Server>> Server::open(std::shared_ptr<const Settings> settings,
                                              const Clock& clock, log::Sink& sink) {
   log::set_sink(&sink, settings->log.level);
-  MAIL_TRY(served(*settings));  // a bad certificate is said before anything is touched
+  MAIL_TRY(served(*settings, nullptr));  // a bad certificate is said before anything is touched
   MAIL_TRY(auto resolver, dns::UnboundResolver::open(resolver_options(settings->dns)));
   MAIL_TRY(auto state, State::open(settings->state, clock));
-  std::unique_ptr<Server> server(
-      new Server(std::move(settings), clock, sink, std::move(state), std::move(resolver)));
+  MAIL_TRY(auto keeper, open_keeper(*settings, *state->control, *resolver, clock));
+  MAIL_TRY(set_up_forwarding(*settings, *state->control, clock));
+  std::unique_ptr<Server> server(new Server(std::move(settings), clock, sink, std::move(state),
+                                            std::move(resolver), std::move(keeper)));
   MAIL_TRY(server->open_sender());
   return server;
 }
@@ -145,10 +174,14 @@ Server::~Server() {
 
 Result<void> Server::listen() {
   const std::lock_guard lock(mutex_);
-  MAIL_TRY(std::vector<ServedListener> listeners, served(*settings_));
+  MAIL_TRY(std::vector<ServedListener> listeners, served(*settings_, bodies_));
   MAIL_TRY(smtp_->apply(std::move(listeners)));
   queue_->start(*sender_);
-  report_loop_ = std::make_unique<ReportLoop>(reporter_, *queue_, clock_);
+  turns_ = std::make_unique<TurnLoop>(
+      std::vector<TurnLoop::Turn>{[this] { return reporter_.tick(*queue_); },
+                                  [this] { return keeper_->tick(); },
+                                  [this] { return feedback_.tick(*queue_); }},
+      clock_);
   sending_ = true;
   if (sends_by_mx(*settings_)) {
     probe_ = std::make_unique<Probe>(*resolver_, clock_, !settings_->dns.is_private());
@@ -160,11 +193,13 @@ Result<void> Server::reload(const Settings& loaded) {
   const std::lock_guard lock(mutex_);
   std::vector<std::string> restart_needed = changed_restart_only(*settings_, loaded);
   std::shared_ptr<const Settings> next = until_restart(*settings_, loaded);
-  MAIL_TRY(std::vector<ServedListener> listeners, served(*next));
+  MAIL_TRY(std::vector<ServedListener> listeners, served(*next, bodies_));
   MAIL_TRY(smtp_->apply(std::move(listeners)));
   placer_.reload(next->routes);
   queue_->reload(queue_world(*next));
   next_hops_.reload(mx_world(*next));
+  door_.reload(door_settings(*next));
+  keeper_->reload(keeper_settings(*next));
   log::set_sink(&sink_, next->log.level);
   settings_ = std::move(next);
   restart_needed_ = std::move(restart_needed);
@@ -175,8 +210,12 @@ Result<void> Server::reload(const Settings& loaded) {
 }
 
 void Server::stop() {
+  resolver_->hurry(kStopGrace);
   smtp_->stop(kStopGrace);
-  report_loop_.reset();
+  turns_.reset();
+  if (const Result<void> kept = state_->reports->observe(observations_.take()); !kept) {
+    log::warning("feedback.not_kept", {{"error", describe(kept.error())}});
+  }
   if (std::exchange(sending_, false)) queue_->stop(kStopGrace);
   if (sender_ != nullptr) sender_->stop(Milliseconds{0});
 }

@@ -11,17 +11,24 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "codec/smtp/body_memory.h"
+#include "codec/smtp/server_session.h"
+#include "daemon/assembly/feedback.h"
 #include "daemon/assembly/probe.h"
-#include "daemon/assembly/report_loop.h"
 #include "daemon/assembly/state.h"
 #include "daemon/assembly/status.h"
+#include "daemon/assembly/turn_loop.h"
 #include "daemon/settings/settings.h"
+#include "platform/os/memory.h"
 #include "platform/resolver/unbound_resolver.h"
+#include "service/door/door.h"
 #include "service/end_to_end/next_hops.h"
 #include "service/outbound/sender.h"
 #include "service/policy/local_limits.h"
 #include "service/queue/queue.h"
 #include "service/report/reporter.h"
+#include "service/signing/key_keeper.h"
+#include "service/signing/signer.h"
 #include "service/smtpd/smtpd.h"
 #include "service/spool/placer.h"
 
@@ -49,12 +56,15 @@ class Server {
   MailStore& store() { return *state_->store; }
   Queue& queue() { return *queue_; }
   dns::Resolver& resolver() { return *resolver_; }
+  feedback::ReportStore& reports() { return *state_->reports; }
+  signing::KeyKeeper& keeper() { return *keeper_; }
   std::shared_ptr<const Settings> settings() const;
   ServerStatus status() const;
 
  private:
   Server(std::shared_ptr<const Settings> settings, const Clock& clock, log::Sink& sink,
-         std::unique_ptr<State> state, std::unique_ptr<dns::UnboundResolver> resolver);
+         std::unique_ptr<State> state, std::unique_ptr<dns::UnboundResolver> resolver,
+         std::unique_ptr<signing::KeyKeeper> keeper);
   Result<void> open_sender();
 
   const Clock& clock_;
@@ -63,22 +73,31 @@ class Server {
   std::unique_ptr<State> state_;
   WorkerPool hash_pool_;
   Authenticator authenticator_;
+  // A quarter of the memory there is, in shares of two chunks.
+  std::shared_ptr<smtp::BodyMemory> bodies_ =
+      std::make_shared<smtp::BodyMemory>(os::memory_limit() / 4 / (2 * smtp::kStageChunk));
   LocalLimits limits_;
-  JudgeChain judges_;
+  std::vector<Judge*> judges_;
   std::unique_ptr<dns::UnboundResolver> resolver_;
+  std::unique_ptr<signing::KeyKeeper> keeper_;
+  feedback::Observations observations_;  // filled at the door, told by feedback_
+  door::Door door_;
+  std::vector<std::unique_ptr<Judge>> neighbours_;  // asked between the two of the door
+  signing::Signer signer_;                          // the last of judges_
   SystemRandom random_;
   NextHops next_hops_;
   SpoolPlacer placer_;
   Reporter reporter_;
+  Feedback feedback_;
   std::unique_ptr<Queue> queue_;
   Spool spool_;
   std::vector<std::unique_ptr<net::IoThread>> threads_;
   std::unique_ptr<SmtpServer> smtp_;
   std::unique_ptr<Sender> sender_;
   std::unique_ptr<Probe> probe_;
-  std::unique_ptr<ReportLoop> report_loop_;
-  bool sending_ = false;      // the queue was started and not yet stopped
-  mutable std::mutex mutex_;  // guards what follows, and smtp_'s list of listeners
+  std::unique_ptr<TurnLoop> turns_;  // of those who have something to do by the clock
+  bool sending_ = false;             // the queue was started and not yet stopped
+  mutable std::mutex mutex_;         // guards what follows, and smtp_'s list of listeners
   std::shared_ptr<const Settings> settings_;
   std::vector<std::string> restart_needed_;
 };

@@ -41,6 +41,7 @@ Result<std::unique_ptr<State>> State::open(const std::filesystem::path& folder,
   auto state = std::make_unique<State>(std::move(*lock));
   MAIL_TRY(state->control, ControlStore::open(folder / "control.db"));
   MAIL_TRY(state->store, RocksMailStore::open(folder, clock, RocksOptions{}));
+  MAIL_TRY(state->reports, feedback::ReportStore::open(folder / "reports.db"));
   return state;
 }
 

@@ -21,8 +21,10 @@
 #include "daemon/settings/settings.h"
 #include "platform/json/json.h"
 #include "service/directory/control_store.h"
+#include "service/feedback/report_store.h"
 #include "service/mx/mx.h"
 #include "service/queue/queue.h"
+#include "service/signing/key_keeper.h"
 #include "service/store/mail_store.h"
 
 namespace mail::ctl {
@@ -50,6 +52,9 @@ struct Admin {
   std::function<ServerStatus()> status;
   Queue* queue = nullptr;
   std::function<Outgoing()> outgoing;
+  signing::KeyKeeper* keeper = nullptr;
+  feedback::ReportStore* reports = nullptr;
+  std::filesystem::path state{};  // the folder; known without a daemon too
 };
 
 using Handler = Task<Answer> (*)(Admin& admin, const Request& request, Output& output);
@@ -59,6 +64,8 @@ Task<Answer> show_status(Admin& admin, const Request& request, Output& output);
 Task<Answer> domain_add(Admin& admin, const Request& request, Output& output);
 Task<Answer> domain_list(Admin& admin, const Request& request, Output& output);
 Task<Answer> domain_remove(Admin& admin, const Request& request, Output& output);
+Task<Answer> domain_dns(Admin& admin, const Request& request, Output& output);
+Task<Answer> domain_dkim(Admin& admin, const Request& request, Output& output);
 
 Task<Answer> account_add(Admin& admin, const Request& request, Output& output);
 Task<Answer> account_list(Admin& admin, const Request& request, Output& output);
@@ -94,6 +101,9 @@ Task<Answer> queue_release(Admin& admin, const Request& request, Output& output)
 Task<Answer> queue_bounce(Admin& admin, const Request& request, Output& output);
 Task<Answer> explain(Admin& admin, const Request& request, Output& output);
 
+Task<Answer> report_list(Admin& admin, const Request& request, Output& output);
+Task<Answer> report_show(Admin& admin, const Request& request, Output& output);
+
 Task<Answer> store_check(Admin& admin, const Request& request, Output& output);
 Task<Answer> store_backup(Admin& admin, const Request& request, Output& output);
 
@@ -116,6 +126,9 @@ class JsonRows {
 
 std::expected<MessageId, Refusal> parse_message_id(std::string_view text);
 Result<Mailbox> parse_account_address(std::string_view text);
+Result<Domain> parse_domain(std::string_view text);
+// A domain that is here; refused with what to do where it is not.
+std::expected<Domain, Refusal> find_domain(const Admin& admin, std::string_view text);
 // The account an address names; refused with what to do where there is none.
 std::expected<AccountRow, Refusal> find_account(const Admin& admin, std::string_view address);
 

@@ -1,5 +1,7 @@
 #include "daemon/ctl/commands.h"
 
+#include "daemon/ctl/auth.h"
+
 namespace mail::ctl {
 namespace {
 
@@ -146,6 +148,23 @@ const std::vector<Row>& server_rows() {
         true,
         Needs::config,
         "Prints the settings in force, as a configuration file."}},
+      {{"report",
+        "list",
+        {{"DOMAIN", Count::optional}},
+        {{"--limit", Takes::value, "N", "At most so many; 100 where not given."}},
+        true,
+        Needs::daemon,
+        "Lists what other servers reported of mail in the name of domains here, newest first."},
+       report_list},
+      {{"report",
+        "show",
+        {{"WHAT"}},
+        {},
+        true,
+        Needs::daemon,
+        "Shows one report, by its number, or what all reports about a domain say: how much mail in "
+        "its name came from which source, and whether it passed."},
+       report_show},
       {{"store",
         "check",
         {},
@@ -187,6 +206,24 @@ const std::vector<Row>& directory_rows() {
         Needs::daemon,
         "Takes no more mail for a domain."},
        domain_remove},
+      {{"domain",
+        "dns",
+        {{"NAME"}},
+        {{"--zone", Takes::flag, "", "Prints the records as a zone file."}},
+        true,
+        Needs::daemon,
+        "Shows which records a domain should publish, what the DNS shows now, and what to do."},
+       domain_dns},
+      {{"domain",
+        "dkim",
+        {{"ACTION"}, {"NAME"}, {"SELECTOR", Count::optional}},
+        {},
+        true,
+        Needs::daemon,
+        "Its signing keys. ACTION is list; rotate, which makes new keys that are used, in place of "
+        "the old ones, once the DNS shows them; or force, which uses the key SELECTOR now, "
+        "whatever the DNS shows."},
+       domain_dkim},
       {{"account",
         "add",
         {{"ADDRESS"}},
@@ -373,6 +410,7 @@ const std::vector<Row>& all_rows() {
          {&server_rows(), &directory_rows(), &mail_rows(), &queue_rows()}) {
       all.insert(all.end(), part->begin(), part->end());
     }
+    for (const Command& command : auth::commands()) all.push_back({command});
     return all;
   }();
   return rows;

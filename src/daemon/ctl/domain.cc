@@ -8,7 +8,6 @@
 #include "platform/idn/idn.h"
 
 namespace mail::ctl {
-namespace {
 
 Result<Domain> parse_domain(std::string_view text) {
   Result<Domain> domain = Domain::parse(text, &idn::kFunctions);
@@ -18,6 +17,15 @@ Result<Domain> parse_domain(std::string_view text) {
   }
   return domain;
 }
+
+std::expected<Domain, Refusal> find_domain(const Admin& admin, std::string_view text) {
+  MAIL_TRY(Domain domain, parse_domain(text));
+  if (admin.control.snapshot()->is_local(domain)) return domain;
+  return refuse(Exit::no_input, concat("There is no domain ", domain.text(),
+                                       " here; `mailwright domain list` shows all there are."));
+}
+
+namespace {
 
 std::int64_t accounts_of(const Directory& directory, const DomainRow& domain) {
   return std::ranges::count_if(directory.accounts(), [&](const AccountRow& account) {
@@ -36,7 +44,13 @@ Task<Answer> domain_add(Admin& admin, const Request& request, Output& output) {
   }
   MAIL_CO_TRY(co_await on(admin.pool, [&] { return admin.control.add_domain(domain, owner); }));
   log::info("domain.added", {{"domain", domain.text()}, {"owner", owner}});
-  co_return co_await print(output, concat("Mail for ", domain.text(), " is taken.\n"));
+  std::string text = concat("Mail for ", domain.text(), " is taken.\n");
+  if (admin.keeper != nullptr) {
+    MAIL_CO_TRY(co_await on(admin.pool, [&] { return admin.keeper->make(domain.text()); }));
+    append(text, "`mailwright domain dns ", domain.text(),
+           "` says what to publish, so that its mail is signed and believed.\n");
+  }
+  co_return co_await print(output, std::move(text));
 }
 
 Task<Answer> domain_list(Admin& admin, const Request& request, Output& output) {
@@ -65,6 +79,9 @@ Task<Answer> domain_remove(Admin& admin, const Request& request, Output& output)
   MAIL_CO_TRY(const std::vector<AccountId> removed, co_await on(admin.pool, [&] {
                 return admin.control.remove_domain(domain, with_accounts);
               }));
+  if (admin.keeper != nullptr) {
+    MAIL_CO_TRY(co_await on(admin.pool, [&] { return admin.keeper->refresh(); }));
+  }
   for (const AccountId account : removed) {
     MAIL_CO_TRY(co_await admin.store.remove_account(account));
   }

@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "daemon/assembly/status.h"
+#include "daemon/ctl/auth.h"
 #include "daemon/ctl/commands.h"
 #include "daemon/ctl/config_json.h"
 #include "daemon/ctl/control_client.h"
@@ -110,8 +111,7 @@ Refusal not_running(const std::string& config, const std::filesystem::path& sock
 
 // Through the daemon; without one, a command on the stores opens the state itself.
 Answer run_command(const cli::Invocation& invocation, const Settings& settings,
-                   const std::string& config) {
-  const SystemClock clock;
+                   const std::string& config, const Clock& clock) {
   MAIL_TRY(Request request, make_request(invocation));
   const std::filesystem::path socket = std::filesystem::path(settings.state) / kSocketName;
   const Result<Answer> answer = call(socket, request, write_out, clock);
@@ -141,9 +141,20 @@ int run_config(const cli::Invocation& invocation, const std::string& config) {
   return finish(CommandText{0, json ? json_of(config_tree(**settings)) : config_dump(**settings)});
 }
 
+// A configuration is read only where one is named: these need none.
+int run_auth_command(const cli::Invocation& invocation, const Clock& clock) {
+  std::shared_ptr<const Settings> settings;
+  if (!invocation.config.empty()) {
+    const auto read = read_settings(invocation.config);
+    if (!read) return finish(std::unexpected(read.error()));
+    settings = *read;
+  }
+  return finish(run_auth(invocation, settings.get(), clock));
+}
+
 }  // namespace
 
-int run_program(int argc, char** argv) {
+int run_program(int argc, char** argv, const Clock& clock) {
   ::umask(0077);  // whatever is made, in the state or in a backup, is ours alone
   const auto invocation =
       cli::parse(commands(), std::vector<std::string>(argv + 1, argv + argc), kVersion);
@@ -156,11 +167,12 @@ int run_program(int argc, char** argv) {
   const std::string config = config_path(*invocation);
   const std::string_view noun = invocation->command->noun;
   if (noun == "send") return finish(run_send(*invocation));
+  if (noun == "auth") return run_auth_command(*invocation, clock);
   if (noun == "config") return run_config(*invocation, config);
   const auto settings = read_settings(config);
   if (!settings) return finish(std::unexpected(settings.error()));
-  if (noun == "serve") return finish(run_serve(config, *settings));
-  return finish(run_command(*invocation, **settings, config));
+  if (noun == "serve") return finish(run_serve(config, *settings, clock));
+  return finish(run_command(*invocation, **settings, config, clock));
 }
 
 }  // namespace mail::ctl

@@ -138,7 +138,8 @@ Answer serve_until_stopped(const std::string& config, std::shared_ptr<const Sett
   auto control =
       ControlServer::start(socket, Admin{running.control(), running.store(), admin_pool, clock,
                                          [&running] { return running.status(); }, &running.queue(),
-                                         [&running] { return outgoing_of(running); }});
+                                         [&running] { return outgoing_of(running); },
+                                         &running.keeper(), &running.reports(), settings->state});
   if (!control) return std::unexpected(Refusal(control.error()));
 
   const Result<void> listening = running.listen();
@@ -163,8 +164,8 @@ Answer serve_until_stopped(const std::string& config, std::shared_ptr<const Sett
 
 }  // namespace
 
-Answer run_serve(const std::string& config, std::shared_ptr<const Settings> settings) {
-  const SystemClock clock;
+Answer run_serve(const std::string& config, std::shared_ptr<const Settings> settings,
+                 const Clock& clock) {
   const sigset_t signals = block_signals();
   Answer answer;
   {

@@ -27,7 +27,8 @@ Answer run_on_state(const Settings& settings, const Request& request, const Sink
   }
   MAIL_TRY(const std::unique_ptr<State> state, State::open(settings.state, clock));
   WorkerPool pool(1, 64);
-  Admin admin{*state->control, *state->store, pool, clock, {}, nullptr, {}};
+  Admin admin{*state->control, *state->store, pool,          clock, {}, nullptr, {},
+              nullptr,         nullptr,       settings.state};
   SinkOutput output(out);
   LoopExecutor loop;
   const Handler handler = find_handler(request.noun, request.verb);

@@ -7,6 +7,8 @@
 #include "base/text.h"
 #include "daemon/ctl/admin.h"
 #include "daemon/ctl/text_table.h"
+#include "platform/os/file.h"
+#include "service/signing/key_file.h"
 
 namespace mail::ctl {
 namespace {
@@ -51,6 +53,16 @@ Answer make_folder(const std::filesystem::path& folder) {
   return refuse(Exit::cannot_create, std::move(text));
 }
 
+// The key that signing keys are sealed with, where it lies in the state; else it is kept elsewhere.
+Result<void> copy_key_file(const std::filesystem::path& state,
+                           const std::filesystem::path& folder) {
+  const std::filesystem::path file = signing::KeyFile{{}, {}, state}.path();
+  const Result<std::string> key = os::read_file(file);
+  if (!key && key.error().code == Errc::not_found) return {};
+  if (!key) return std::unexpected(key.error());
+  return os::replace_file(folder / file.filename(), *key, 0600);
+}
+
 }  // namespace
 
 Task<Answer> store_check(Admin& admin, const Request& request, Output& output) {
@@ -76,6 +88,7 @@ Task<Answer> store_backup(Admin& admin, const Request& request, Output& output) 
   MAIL_CO_TRY(co_await admin.store.backup(folder));
   // Accounts after mail: an account made in between has no mail yet, which is fine.
   MAIL_CO_TRY(co_await on(admin.pool, [&] { return admin.control.backup(folder / kControlFile); }));
+  MAIL_CO_TRY(co_await on(admin.pool, [&] { return copy_key_file(admin.state, folder); }));
   log::info("store.backed_up", {{"folder", folder.string()}});
   co_return co_await print(output, concat("The stores are copied to ", folder.string(),
                                           ". It can be used as `state` of a server.\n"));

@@ -270,7 +270,11 @@ void check_all(ConfigDraft& draft, Findings& findings) {
   check_relay(draft, findings);
   check_limits(draft, findings);
   check_outbound(draft, findings);
+  check_signing(draft, findings);
+  check_feedback(draft, findings);
   check_dns(draft, findings);
+  check_neighbours(draft, findings);
+  check_policy(draft, findings);
   const bool tls_needed = std::ranges::any_of(draft.listeners, [](const ListenerDraft& listener) {
     return listener.fine("tls") && listener.values.tls != smtp::TlsMode::none;
   });

@@ -141,7 +141,8 @@ std::string file_of(const toml::Table& tree) {
       append(out, "\n[", entry.key, "]\n");
       append_entries(out, *section);
       if (entry.key == "routes") append_routes_from(out, *section);
-    } else if (entry.key == kListenerSection.name) {
+    } else if (entry.key == kListenerSection.name || entry.key == kBlocklistSection.name ||
+               entry.key == kMilterSection.name) {
       for (const toml::Value& listener : *entry.value.array()) {
         append(out, "\n[[", entry.key, "]]\n");
         append_entries(out, *listener.table());
@@ -200,6 +201,18 @@ toml::Table config_tree(const Settings& settings) {
     listeners.push_back({section_tree(kListenerSection, *listener), {}});
   }
   tree.set(std::string(kListenerSection.name), {std::move(listeners), {}});
+  toml::Array blocklists;
+  for (const BlocklistRow& list : settings.blocklists) {
+    blocklists.push_back({section_tree(kBlocklistSection, list), {}});
+  }
+  if (!blocklists.empty()) {
+    tree.set(std::string(kBlocklistSection.name), {std::move(blocklists), {}});
+  }
+  toml::Array milters;
+  for (const NeighbourRow& milter : settings.milters) {
+    milters.push_back({section_tree(kMilterSection, milter), {}});
+  }
+  if (!milters.empty()) tree.set(std::string(kMilterSection.name), {std::move(milters), {}});
   each_section([&](const auto& section) {
     if (section.part == nullptr) return;
     if (section.name == kTlsSection.name && !settings.tls.present()) return;

@@ -47,6 +47,15 @@ networks = ["127.0.0.0/8", "2001:db8::/32"]
 "shop.example.org" = { to = "mx", source = "192.0.2.7" }
 [dns]
 servers = ["127.0.0.1"]
+[policy]
+enforce = ["Bank.example"]
+[[blocklist]]
+zone = "BL.example."
+weight = 7
+answers = ["127.0.0.4/30"]
+[[blocklist]]
+zone = "wl.example"
+allow = true
 [limits]
 message_rate = 12
 )");
@@ -70,7 +79,9 @@ TEST(ConfigDump, LoadsToTheSameSettings) {
         "max_message_size = \"65537B\"\n", "networks = [\"127.0.0.0/8\", \"2001:db8::/32\"]\n",
         "\"example.test\" = { to = \"smtp://mx.example.test:25\", tls = \"require\" }\n",
         "\n[routes.from]\n\"shop.example.org\" = { to = \"mx\", source = \"192.0.2.7\" }\n",
-        "servers = [\"127.0.0.1:53\"]\n"}) {
+        "servers = [\"127.0.0.1:53\"]\n", "enforce = [\"bank.example\"]\n",
+        "\n[[blocklist]]\nzone = \"bl.example\"\nweight = 7\nallow = false\n"
+        "answers = [\"127.0.0.4/30\"]\nreply = \"\"\n"}) {
     EXPECT_NE(dump.find(line), std::string::npos) << line << "in\n" << dump;
   }
 }
@@ -95,7 +106,7 @@ TEST(ConfigDump, DefaultsWithTheRequiredKeysAddedAreAConfiguration) {
   EXPECT_TRUE(
       text.starts_with("# Without a default, to be written where their section stands:\n"
                        "# hostname listener.address listener.role tls.certificate "
-                       "tls.key routes.DOMAIN.to\n"));
+                       "tls.key routes.DOMAIN.to blocklist.zone"));
   text =
       replaced(text, "[[listener]]\n", "[[listener]]\naddress = \"0.0.0.0:25\"\nrole = \"mx\"\n");
   text = replaced(text, "[tls]\n",

@@ -61,7 +61,16 @@ struct ConfigDraft {
   SectionDraft<LimitSettings> limits;
   SectionDraft<LogSettings> log;
   SectionDraft<OutboundSettings> outbound;
+  SectionDraft<SigningSettings> signing;
+  SectionDraft<FeedbackSettings> feedback;
+  SectionDraft<ForwardingSettings> forwarding;
   SectionDraft<DnsSettings> dns;
+  std::vector<SectionDraft<NeighbourRow>> milters;
+  SectionDraft<NeighbourRow> clamd;
+  SectionDraft<NeighbourRow> rspamd;
+  SectionDraft<PolicySettings> policy;
+  std::vector<BlocklistRow> blocklists;
+  SectionDraft<GreylistSettings> greylist;
   std::map<std::string, std::shared_ptr<const Route>> by_recipient;
   std::map<std::string, std::shared_ptr<const Route>> by_sender;
   toml::Table route_rows;
@@ -70,8 +79,22 @@ struct ConfigDraft {
 // [routes], whose keys are domains, and [routes.from] in it.
 void read_routes(const toml::Table& root, ConfigDraft& draft, Findings& findings);
 
+// [[blocklist]], any number of them.
+void read_blocklists(const toml::Table& root, ConfigDraft& draft, Findings& findings);
+// Whether the domains and scores of [policy] make sense.
+void check_policy(ConfigDraft& draft, Findings& findings);
+
 // What rows cannot say: whether the values make sense together and outside (files, addresses).
 void check_all(ConfigDraft& draft, Findings& findings);
+
+// Whether the files of [signing] and [forwarding] can be used.
+void check_signing(const ConfigDraft& draft, Findings& findings);
+void check_feedback(const ConfigDraft& draft, Findings& findings);
+
+// [[milter]], any number of them.
+void read_milters(const toml::Table& root, ConfigDraft& draft, Findings& findings);
+// Whether [[milter]], [clamd] and [rspamd] make sense.
+void check_neighbours(const ConfigDraft& draft, Findings& findings);
 
 // Whether TLS certificate and key can be used as files. `needed`: a listener uses them.
 void check_tls_files(const SectionDraft<TlsFiles>& tls, bool needed, Findings& findings);

@@ -83,7 +83,16 @@ void read_root(const toml::Table& root, ConfigDraft& draft, Findings& findings) 
   read_single(root, kTlsSection, true, draft.tls, findings);
   read_single(root, kRelaySection, false, draft.relay, findings);
   read_single(root, kOutboundSection, false, draft.outbound, findings);
+  read_single(root, kSigningSection, false, draft.signing, findings);
+  read_single(root, kFeedbackSection, false, draft.feedback, findings);
+  read_single(root, kForwardingSection, false, draft.forwarding, findings);
   read_single(root, kDnsSection, false, draft.dns, findings);
+  read_milters(root, draft, findings);
+  read_single(root, kClamdSection, false, draft.clamd, findings);
+  read_single(root, kRspamdSection, false, draft.rspamd, findings);
+  read_single(root, kPolicySection, false, draft.policy, findings);
+  read_blocklists(root, draft, findings);
+  read_single(root, kGreylistSection, false, draft.greylist, findings);
   read_single(root, kLimitSection, false, draft.limits, findings);
   read_single(root, kLogSection, false, draft.log, findings);
   read_routes(root, draft, findings);
@@ -101,7 +110,16 @@ std::shared_ptr<const Settings> settings_from(ConfigDraft draft) {
   settings->limits = draft.limits.values;
   settings->log = draft.log.values;
   settings->outbound = draft.outbound.values;
+  settings->signing = std::move(draft.signing.values);
+  settings->feedback = std::move(draft.feedback.values);
+  settings->forwarding = std::move(draft.forwarding.values);
   settings->dns = std::move(draft.dns.values);
+  for (auto& milter : draft.milters) settings->milters.push_back(std::move(milter.values));
+  settings->clamd = std::move(draft.clamd.values);
+  settings->rspamd = std::move(draft.rspamd.values);
+  settings->policy = std::move(draft.policy.values);
+  settings->blocklists = std::move(draft.blocklists);
+  settings->greylist = draft.greylist.values;
   settings->routes =
       std::make_shared<const Routes>(std::move(draft.by_recipient), std::move(draft.by_sender));
   settings->route_rows = std::move(draft.route_rows);

@@ -86,7 +86,8 @@ std::string configuration_markdown() {
   each_section([&](const auto& section) {
     if (section.name.empty()) {
       append(out, "\n## Global\n\n");
-    } else if (section.name == kListenerSection.name) {
+    } else if (section.name == kListenerSection.name || section.name == kBlocklistSection.name ||
+               section.name == kMilterSection.name) {
       append(out, "\n## [[", section.name, "]]\n\n");
     } else {
       append(out, "\n## [", section.name, "]\n\n");

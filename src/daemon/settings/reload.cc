@@ -49,6 +49,13 @@ Settings merge(const Settings& running, const Settings& loaded, std::vector<std:
     }
     listener = std::make_shared<const smtp::SmtpListener>(std::move(values));
   }
+  const auto same_milter = [](const NeighbourRow& a, const NeighbourRow& b) {
+    return std::ranges::all_of(kMilterSettings, [&](const auto& row) { return same(row, a, b); });
+  };
+  if (!std::ranges::equal(running.milters, loaded.milters, same_milter)) {
+    names.emplace_back(kMilterSection.name);
+    merged.milters = running.milters;
+  }
   each_section([&](const auto& section) {
     if (section.part == nullptr) return;
     hold_back(section, running.*section.part, merged.*section.part, "", names);

@@ -44,8 +44,8 @@ struct Setting {
                    std::chrono::seconds T::*,  // a duration: "5m"
                    smtp::Role T::*, smtp::TlsMode T::*, smtp::Mode T::*, smtp::BareLf T::*,
                    smtp::TraceClient T::*, log::Level T::*, std::vector<IpNetwork> T::*,
-                   RouteTls T::*, std::vector<std::string> T::*, NameServers T::*,
-                   std::optional<bool> T::*>;
+                   RouteTls T::*, OnFailure T::*, std::vector<std::string> T::*, NameServers T::*,
+                   std::optional<bool> T::*, PolicyMode T::*>;
 
   std::string_view name;
   Member member;

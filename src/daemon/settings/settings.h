@@ -16,6 +16,10 @@
 #include "base/log.h"
 #include "codec/address/ip_address.h"
 #include "codec/smtp/listener.h"
+#include "daemon/settings/feedback_settings.h"
+#include "daemon/settings/neighbour_settings.h"
+#include "daemon/settings/policy_settings.h"
+#include "daemon/settings/signing_settings.h"
 #include "platform/toml/toml.h"
 #include "service/routing/route.h"
 
@@ -40,6 +44,9 @@ struct LimitSettings {
   std::uint32_t connections_per_network = 0;
   std::uint32_t network_connection_rate = 0;  // per minute
   std::uint32_t network_message_rate = 0;     // per minute
+  std::uint32_t sender_message_rate = 0;      // per minute
+  std::uint32_t recipient_message_rate = 0;   // per minute
+  std::uint32_t unknown_recipient_rate = 0;   // per minute
   std::uint32_t recipients_per_hour = 0;
   std::uint32_t failed_logins_per_minute = 0;
   std::uint32_t failed_logins_per_day = 0;
@@ -108,7 +115,16 @@ struct Settings {
   std::shared_ptr<const Routes> routes = std::make_shared<const Routes>();
   toml::Table route_rows;  // the same as the file writes them, to be shown
   OutboundSettings outbound;
+  SigningSettings signing;
+  FeedbackSettings feedback;
+  ForwardingSettings forwarding;
   DnsSettings dns;
+  std::vector<NeighbourRow> milters;
+  NeighbourRow clamd;
+  NeighbourRow rspamd;
+  PolicySettings policy;
+  std::vector<BlocklistRow> blocklists;
+  GreylistSettings greylist;
 };
 
 // One thing wrong with a configuration, for its author.

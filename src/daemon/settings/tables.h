@@ -5,9 +5,13 @@
 #include <array>
 
 #include "base/text.h"
+#include "daemon/settings/feedback_tables.h"
+#include "daemon/settings/neighbour_tables.h"
 #include "daemon/settings/outbound_tables.h"
+#include "daemon/settings/policy_tables.h"
 #include "daemon/settings/setting.h"
 #include "daemon/settings/settings.h"
+#include "daemon/settings/signing_tables.h"
 
 namespace mail {
 
@@ -365,6 +369,31 @@ inline constexpr auto kLimitSettings = std::to_array<Setting<LimitSettings>>({
      {1, 1'000'000},
      Reload::live,
      "Messages a minute from one network (/24, IPv6: /48) before login."},
+    {"sender_message_rate",
+     &LimitSettings::sender_message_rate,
+     "300",
+     {1, 1'000'000},
+     Reload::live,
+     "Messages a minute from one sender address by strangers on listeners with role = \"mx\"; more "
+     "are answered 450."},
+    {"recipient_message_rate",
+     &LimitSettings::recipient_message_rate,
+     "120",
+     {1, 1'000'000},
+     Reload::live,
+     "Messages a minute for one recipient from such clients. Answers come slowly when half of it "
+     "is "
+     "used up; more are answered 450."},
+    {"unknown_recipient_rate",
+     &LimitSettings::unknown_recipient_rate,
+     "30",
+     {1, 1'000'000},
+     Reload::live,
+     "Recipients that do not exist, a minute, that such a client (IPv6: a /64) may try. Answers "
+     "come "
+     "slowly when half of it is used up; then its recipients are answered 450, whether they exist "
+     "or "
+     "not."},
     {"recipients_per_hour",
      &LimitSettings::recipients_per_hour,
      "1000",
@@ -421,7 +450,16 @@ void each_section(Visit&& visit) {
   visit(kTlsSection);
   visit(kRelaySection);
   visit(kOutboundSection);
+  visit(kSigningSection);
+  visit(kFeedbackSection);
+  visit(kForwardingSection);
   visit(kDnsSection);
+  visit(kPolicySection);
+  visit(kBlocklistSection);
+  visit(kGreylistSection);
+  visit(kMilterSection);
+  visit(kClamdSection);
+  visit(kRspamdSection);
   visit(kLimitSection);
   visit(kLogSection);
 }

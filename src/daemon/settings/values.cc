@@ -59,6 +59,17 @@ constexpr auto choices(RouteTls) {
                                           {"require", RouteTls::require},
                                           {"verify", RouteTls::verify}});
 }
+constexpr auto choices(OnFailure) {
+  return std::to_array<Choice<OnFailure>>(
+      {{"tempfail", OnFailure::tempfail}, {"accept", OnFailure::accept}});
+}
+
+constexpr auto choices(PolicyMode) {
+  return std::to_array<Choice<PolicyMode>>({{"observe", PolicyMode::observe},
+                                            {"junk", PolicyMode::junk},
+                                            {"balanced", PolicyMode::balanced},
+                                            {"enforce", PolicyMode::enforce}});
+}
 
 template <typename Enum>
 std::vector<std::string_view> names_of(Enum value) {
@@ -315,6 +326,14 @@ Refusal read_value(const toml::Value& value, Range, RouteTls& out) {
   return read_choice(value, out);
 }
 
+Refusal read_value(const toml::Value& value, Range, OnFailure& out) {
+  return read_choice(value, out);
+}
+
+Refusal read_value(const toml::Value& value, Range, PolicyMode& out) {
+  return read_choice(value, out);
+}
+
 Refusal read_value(const toml::Value& value, Range limits, std::vector<std::string>& out) {
   const std::string remedy = "write strings in brackets: [\"one\", \"two\"]";
   const toml::Array* array = value.array();
@@ -394,6 +413,8 @@ toml::Value write_value(const std::vector<IpNetwork>& value) {
 }
 
 toml::Value write_value(RouteTls value) { return write_choice(value); }
+toml::Value write_value(OnFailure value) { return write_choice(value); }
+toml::Value write_value(PolicyMode value) { return write_choice(value); }
 toml::Value write_value(const std::vector<std::string>& value) {
   toml::Array array;
   for (const std::string& text : value) array.push_back(write_value(text));
@@ -432,6 +453,8 @@ std::string possible(smtp::TraceClient value, Range) { return listed(names_of(va
 std::string possible(log::Level value, Range) { return listed(names_of(value), true); }
 std::string possible(const std::vector<IpNetwork>&, Range) { return "an array of networks"; }
 std::string possible(RouteTls value, Range) { return listed(names_of(value), true); }
+std::string possible(OnFailure value, Range) { return listed(names_of(value), true); }
+std::string possible(PolicyMode value, Range) { return listed(names_of(value), true); }
 std::string possible(const std::vector<std::string>&, Range) { return "an array of strings"; }
 std::string possible(const NameServers&, Range) {
   return "an array of IP addresses with or without port, or \"system\"";

@@ -1,12 +1,14 @@
 #include "platform/kv/database.h"
 
 #include <rocksdb/env.h>
+#include <rocksdb/file_system.h>
 #include <rocksdb/perf_level.h>
 #include <rocksdb/utilities/checkpoint.h>
 #include <rocksdb/write_batch.h>
 
 #include <algorithm>
 
+#include "base/planted.h"
 #include "base/text.h"
 #include "platform/kv/rocks.h"
 
@@ -39,10 +41,11 @@ std::string_view to_string(Family family) {
 }
 
 std::unexpected<Error> error_of(const rocksdb::Status& status, std::string_view doing) {
-  const Errc code = status.IsNotFound()     ? Errc::not_found
-                    : status.IsNoSpace()    ? Errc::storage_full
-                    : status.IsCorruption() ? Errc::store_corrupt
-                                            : Errc::io_error;
+  const bool damaged = status.IsCorruption() || status.IsPathNotFound();  // a file of ours is gone
+  const Errc code = status.IsNotFound()  ? Errc::not_found
+                    : status.IsNoSpace() ? Errc::storage_full
+                    : damaged            ? Errc::store_corrupt
+                                         : Errc::io_error;
   return fail(code, concat(doing, ": ", status.ToString()));
 }
 
@@ -181,10 +184,10 @@ Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& di
                                                  const Options& options) {
   auto impl = std::make_unique<Impl>();
   rocksdb::DBOptions db_options = database_options(options);
-  if (options.faults) {
-    impl->env = rocksdb::NewCompositeEnv(faulty_file_system(options.faults));
-    db_options.env = impl->env.get();
-  }
+  impl->env = rocksdb::NewCompositeEnv(guarded_file_system(
+      options.faults ? faulty_file_system(options.faults) : rocksdb::FileSystem::Default(),
+      impl->guard));
+  db_options.env = impl->env.get();
   MAIL_TRY(refuse_lost_manifest(directory));
   MAIL_TRY(refuse_unknown_families(db_options, directory.string()));
   const std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(options.block_cache.value);
@@ -197,7 +200,9 @@ Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& di
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
   const rocksdb::Status status =
-      rocksdb::DB::Open(db_options, directory.string(), descriptors, &handles, &db);
+      options.read_only
+          ? rocksdb::DB::OpenForReadOnly(db_options, directory.string(), descriptors, &handles, &db)
+          : rocksdb::DB::Open(db_options, directory.string(), descriptors, &handles, &db);
   if (!status.ok()) return error_of(status, concat("cannot open ", directory.string()));
   impl->db.reset(db);
   std::ranges::copy(handles, impl->families.begin());
@@ -223,11 +228,26 @@ Result<bool> Database::contains(Family family, std::string_view key) const {
 
 Result<void> Database::write(Batch& batch, Sync sync) {
   rocksdb::WriteOptions options;
-  options.sync = sync == Sync::yes;
+  options.sync = sync == Sync::yes && !planted(Bug::no_sync);
   // Of the thread: else each comparison of keys is counted, and nobody reads that.
   rocksdb::SetPerfLevel(rocksdb::PerfLevel::kDisable);
   const rocksdb::Status status = impl_->db->Write(options, &batch.impl_->batch);
+  // RocksDB knows nothing of an error of its log: guarded_files.cc.
+  const rocksdb::Status log = impl_->guard->status();
+  if (!log.ok() && planted(Bug::retry_after_failed_sync)) {
+    impl_->guard->forget();
+    if (impl_->db->SyncWAL().ok()) return {};
+  }
+  if (!log.ok()) return error_of(log, "writing");
   if (!status.ok()) return error_of(status, "writing");
+  return {};
+}
+
+Result<void> Database::sync() {
+  const rocksdb::Status status = impl_->db->SyncWAL();
+  if (const rocksdb::Status log = impl_->guard->status(); !log.ok())
+    return error_of(log, "syncing");
+  if (!status.ok()) return error_of(status, "syncing");
   return {};
 }
 

@@ -35,9 +35,9 @@ enum class Family : std::uint8_t {
 inline constexpr std::size_t kFamilies = 10;
 std::string_view to_string(Family family);
 
-// How the write-ahead log is read at open. `salvage` skips what is damaged in its middle; the
-// caller then finds out what is missing.
-enum class Recovery : std::uint8_t { torn_tail_only, salvage };
+// How the write-ahead log is read at open. `up_to_damage` takes what stands before the first
+// damage, `salvage` also what stands behind it; the caller then finds out what is missing.
+enum class Recovery : std::uint8_t { torn_tail_only, up_to_damage, salvage };
 enum class Sync : std::uint8_t { no, yes };
 
 struct Options {
@@ -45,6 +45,7 @@ struct Options {
   ByteCount other_memtable = 16_MiB;
   ByteCount block_cache = 64_MiB;
   Recovery recovery = Recovery::torn_tail_only;
+  bool read_only = false;                    // leaves every file as it is; writes fail
   std::shared_ptr<Faults> faults = nullptr;  // tests only
 };
 
@@ -110,6 +111,7 @@ class Database {
   Result<bool> contains(Family family, std::string_view key) const;
   // With Sync::yes it returns after the sync. The batch stays as it was.
   Result<void> write(Batch& batch, Sync sync);
+  Result<void> sync();  // what was written unsynced
 
   // From the first key >= `from` upwards, below `below` ("" for none).
   Cursor scan(Family family, std::string_view from, std::string_view below) const;

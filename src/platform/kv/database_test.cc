@@ -61,6 +61,24 @@ TEST_F(KvDatabase, DataWithoutItsCurrentFileIsDamageAndNotANewDatabase) {
   EXPECT_EQ(database_->get(Family::envelope, "a").value(), "1");
 }
 
+// Debian's RocksDB ends the process when its own log file, LOG, cannot be written.
+TEST_F(KvDatabase, TheLibrarysOwnWordsAreInNoFileOfItsOwn) {
+  open();
+  EXPECT_FALSE(fs::exists(directory_ / "db" / "LOG"));
+}
+
+// A body in a file that is gone is damage, and not a disk that fails for a while.
+TEST_F(KvDatabase, AFileThatIsGoneIsDamage) {
+  open();
+  ASSERT_TRUE(put(Family::queue_body, "a", std::string(5000, 'x')));
+  ASSERT_TRUE(database_->flush());
+  open();
+  for (const auto& entry : fs::directory_iterator(directory_ / "db")) {
+    if (entry.path().extension() == ".blob") fs::remove(entry.path());
+  }
+  EXPECT_EQ(database_->get(Family::queue_body, "a").error().code, Errc::store_corrupt);
+}
+
 TEST_F(KvDatabase, OpensWithTheSettingsOfTheDesign) {
   open();
   auto settings = database_->settings();

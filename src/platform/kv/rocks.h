@@ -4,6 +4,9 @@
 #include <rocksdb/db.h>
 
 #include <array>
+#include <atomic>
+#include <memory>
+#include <mutex>
 #include <string_view>
 #include <vector>
 
@@ -22,11 +25,31 @@ rocksdb::ColumnFamilyOptions family_options(Family family, const Options& option
 std::map<std::string, std::string> settings_of(
     rocksdb::DB& db, const std::array<rocksdb::ColumnFamilyHandle*, kFamilies>& families);
 
+// Writes what RocksDB warns of into our log.
+std::shared_ptr<rocksdb::Logger> words();
+
 // The default file system behind the faults.
 std::shared_ptr<rocksdb::FileSystem> faulty_file_system(std::shared_ptr<Faults> faults);
 
+// The first error of the write-ahead log; see guarded_files.cc. Any thread.
+class Guard {
+ public:
+  bool broken() const { return broken_; }
+  void set(const rocksdb::Status& status);
+  void forget() { broken_ = false; }  // what must never be done: for a planted bug
+  rocksdb::Status status() const;     // OK while nothing failed
+
+ private:
+  std::atomic<bool> broken_ = false;
+  mutable std::mutex mutex_;
+  rocksdb::Status status_;
+};
+std::shared_ptr<rocksdb::FileSystem> guarded_file_system(
+    const std::shared_ptr<rocksdb::FileSystem>& below, std::shared_ptr<Guard> guard);
+
 struct Database::Impl {
-  std::unique_ptr<rocksdb::Env> env;  // only with faults; outlives db
+  std::shared_ptr<Guard> guard = std::make_shared<Guard>();
+  std::unique_ptr<rocksdb::Env> env;  // outlives db
   std::unique_ptr<rocksdb::DB> db;
   std::array<rocksdb::ColumnFamilyHandle*, kFamilies> families{};
 

@@ -25,9 +25,23 @@ std::string_view word(rocksdb::WALRecoveryMode mode) {
       return "tolerate_corrupted_tail";
     case rocksdb::WALRecoveryMode::kSkipAnyCorruptedRecords:
       return "skip_any_corrupted";
+    case rocksdb::WALRecoveryMode::kPointInTimeRecovery:
+      return "point_in_time";
     default:
       return "other";
   }
+}
+
+rocksdb::WALRecoveryMode mode_of(Recovery recovery) {
+  switch (recovery) {
+    case Recovery::torn_tail_only:
+      return rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+    case Recovery::up_to_damage:
+      return rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+    case Recovery::salvage:
+      break;
+  }
+  return rocksdb::WALRecoveryMode::kSkipAnyCorruptedRecords;
 }
 
 std::string word(bool on) { return on ? "true" : "false"; }
@@ -38,14 +52,14 @@ rocksdb::DBOptions database_options(const Options& options) {
   rocksdb::DBOptions db;
   db.create_if_missing = true;
   db.create_missing_column_families = true;
-  db.wal_recovery_mode = options.recovery == Recovery::salvage
-                             ? rocksdb::WALRecoveryMode::kSkipAnyCorruptedRecords
-                             : rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  db.wal_recovery_mode = mode_of(options.recovery);
   db.max_total_wal_size = kMaxTotalWal;
   db.max_bgerror_resume_count = 0;  // a failed write or sync is never retried behind our back
   db.paranoid_checks = true;
   // A log file that vanished is noticed, except when whatever is left is to be had.
-  db.track_and_verify_wals_in_manifest = options.recovery != Recovery::salvage;
+  // (RocksDB 7.8 opens for reading only with it: else an assertion ends the process.)
+  db.track_and_verify_wals_in_manifest =
+      options.recovery == Recovery::torn_tail_only || options.read_only;
   db.recycle_log_file_num = 0;  // a recycled log cannot tell its torn tail from old records
   db.manual_wal_flush = false;
   db.enable_pipelined_write = false;
@@ -53,9 +67,7 @@ rocksdb::DBOptions database_options(const Options& options) {
   db.allow_concurrent_memtable_write = false;  // one thread writes nearly all
   db.wal_bytes_per_sync = 0;
   db.max_background_jobs = 2;
-  db.keep_log_file_num = 4;
-  db.max_log_file_size = 4UL << 20;
-  db.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
+  db.info_log = words();
   return db;
 }
 

@@ -78,6 +78,21 @@ TEST(Dial, ASilentAddressDoesNotKeepTheNextWaiting) {
   EXPECT_EQ(stream->peer_address(), "127.0.0.3");
 }
 
+// RFC 8305 §5: nobody else is troubled before the first has had its time.
+TEST(Dial, TheNextAddressIsNotTriedWithinTheHeadStart) {
+  const SystemClock clock;
+  IoThread io(clock);
+  Listening silent("127.0.0.2");
+  silent.fall_silent();
+  const Listening there("127.0.0.3", silent.address().port);
+  const MonoTime begin = clock.mono_now();
+  const auto stream = dial(io, {silent.address(), there.address()},
+                           {.source = "", .patience = 1h, .head_start = 250ms});
+  ASSERT_TRUE(stream) << describe(stream.error());
+  EXPECT_GE(clock.mono_now() - begin, 250ms);
+  EXPECT_LT(clock.mono_now() - begin, 10s);
+}
+
 TEST(Dial, TheErrorNamesWhatBecameOfEachAddress) {
   const SystemClock clock;
   IoThread io(clock);

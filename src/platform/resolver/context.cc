@@ -50,7 +50,8 @@ constexpr auto kOptions = std::to_array<Option>({
     {"infra-cache-max-rtt:", "5000"},
     {"infra-host-ttl:", "60"},
     {"infra-keep-probing:", "yes"},
-    {"val-bogus-ttl:", "10"},  // who mends a signature need not wait for our cache
+    {"val-bogus-ttl:", "10"},            // who mends a signature need not wait for our cache
+    {"cache-max-negative-ttl:", "300"},  // nor who publishes what was missing
     {"trust-anchor-signaling:", "no"},
 });
 

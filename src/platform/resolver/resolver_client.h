@@ -46,6 +46,7 @@ class Client {
   Probe probe(std::chrono::milliseconds time = kLong) {
     return block_on(loop_, resolver_->probe(in(time)));
   }
+  void hurry(std::chrono::milliseconds within) { resolver_->hurry(within); }
   void stop() { resolver_->stop(); }
 
  private:

@@ -15,6 +15,7 @@
 #include <csignal>
 #include <cstdint>
 #include <deque>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <string_view>
@@ -89,7 +90,7 @@ Answer to_answer(const ub_result& result) {
 
 }  // namespace
 
-// Everything but `inbox_` and `stopping_` belongs to the thread.
+// Everything but `inbox_`, `latest_` and `stopping_` belongs to the thread.
 class UnboundResolver::Impl {
  public:
   struct Query;
@@ -139,6 +140,14 @@ class UnboundResolver::Impl {
     return true;
   }
 
+  void hurry(Milliseconds within) {
+    {
+      const std::lock_guard lock(mutex_);
+      latest_ = MonoTime::clock::now() + within;
+    }
+    wake();
+  }
+
   void stop() {
     {
       const std::lock_guard lock(mutex_);
@@ -182,14 +191,28 @@ class UnboundResolver::Impl {
   // False when it is time to stop; what came in before is then among the queries.
   bool take_inbox() {
     std::vector<Waiter*> news;
+    MonoTime latest;
     bool stopping = false;
     {
       const std::lock_guard lock(mutex_);
       news.swap(inbox_);
+      latest = latest_;
       stopping = stopping_;
     }
-    for (Waiter* const waiter : news) add(waiter);
+    bring_forward(latest);
+    for (Waiter* const waiter : news) {
+      waiter->deadline = std::min(waiter->deadline, latest);
+      add(waiter);
+    }
     return !stopping;
+  }
+
+  void bring_forward(MonoTime latest) {
+    while (!deadlines_.empty() && std::prev(deadlines_.end())->first > latest) {
+      auto last = deadlines_.extract(std::prev(deadlines_.end()));
+      last.key() = last.mapped()->deadline = latest;
+      deadlines_.insert(std::move(last));
+    }
   }
 
   void add(Waiter* waiter) {
@@ -277,6 +300,7 @@ class UnboundResolver::Impl {
 
   std::mutex mutex_;
   std::vector<Waiter*> inbox_;
+  MonoTime latest_ = MonoTime::max();  // see hurry()
   bool stopping_ = false;
 
   Context context_;
@@ -348,6 +372,7 @@ Task<Probe> UnboundResolver::probe(MonoTime deadline) {
   co_return probe;
 }
 
+void UnboundResolver::hurry(Milliseconds within) { impl_->hurry(within); }
 void UnboundResolver::stop() { impl_->stop(); }
 
 }  // namespace mail::dns

@@ -35,6 +35,9 @@ class UnboundResolver final : public Resolver {
   // Asks for the root's servers: does the DNS answer, and does it validate?
   Task<Probe> probe(MonoTime deadline);
 
+  // From now on no question waits longer than until `within` from now: who stops has no time for
+  // silent servers. From any thread.
+  void hurry(Milliseconds within);
   // Answers `failed` to all questions that wait and to all that come. From any thread, once.
   void stop();
 

@@ -32,7 +32,7 @@ struct OwnNetwork final : testing::Environment {
 constexpr std::string_view kZones = R"({
   "yahoo.test": ["@ MX 10 mx", "@ MX 20 mx2", "mx 300 A 192.0.2.1", "mx AAAA 2001:db8::1",
                  "mx2 A 192.0.2.2", "alias CNAME mx", "share 300 A 192.0.2.3", "broken A 192.0.2.4",
-                 "*.many A 192.0.2.5", "long TXT )"
+                 "*.many A 192.0.2.5", "brief 1 A 192.0.2.7", "long TXT )"
                                     R"(\"LONG\" \"LONG\" \"LONG\" \"LONG\" \"LONG\" \"LONG\"", )"
                                     R"("odd\\.name A 192.0.2.6"],
   "plain.test": {"signed": false, "records": ["@ A 192.0.2.9"]},
@@ -200,6 +200,18 @@ TEST_F(Recursion, AnswersAreCachedTheNegativeOnesToo) {
   EXPECT_EQ(dns_->questions("mx2.yahoo.test", "TXT"), no_data);
 }
 
+TEST_F(Recursion, AnAnswerIsKeptForItsTtlAndNoLonger) {
+  Client client(options());
+  const MonoTime begin = MonoTime::clock::now();
+  EXPECT_LE(client.ask("brief.yahoo.test").ttl, 1s);
+  const int before = dns_->questions("brief.yahoo.test", "A");
+  while (dns_->questions("brief.yahoo.test", "A") == before) {
+    ASSERT_LT(MonoTime::clock::now() - begin, kLong) << "it is never asked for again";
+    EXPECT_EQ(client.ask("brief.yahoo.test").kind, Kind::found);
+  }
+  EXPECT_GT(MonoTime::clock::now() - begin, 500ms) << "whole seconds, as the cache counts them";
+}
+
 TEST_F(Recursion, ManyQuestionsAtOnceAreAllAnswered) {
   Client client(options());
   std::vector<std::optional<Answer>> answers(5000);  // more than may be in flight
@@ -229,6 +241,21 @@ TEST_F(Recursion, StopAnswersWhoWaitsAndWhoComes) {
   EXPECT_EQ(waiting->kind, Kind::failed);
   EXPECT_EQ(waiting->why, "the server is stopping");
   EXPECT_EQ(client.ask("mx.yahoo.test").why, "the server is stopping");
+  dns_->heal("dead.test");
+}
+
+TEST_F(Recursion, WhoIsInAHurryWaitsForNoSilentServer) {
+  dns_->fault("dead.test", "silent");
+  Client client(options());
+  std::optional<Answer> waiting;
+  client.start("early.dead.test", waiting, kLong);
+  const MonoTime begin = MonoTime::clock::now();
+  client.hurry(200ms);
+  EXPECT_EQ(client.ask("mx.yahoo.test").kind, Kind::found) << "what is answered still counts";
+  EXPECT_EQ(client.ask("late.dead.test", Type::a, kLong).why, "no answer in time");
+  client.wait_for([&] { return waiting.has_value(); });
+  EXPECT_EQ(waiting->why, "no answer in time");
+  EXPECT_LT(MonoTime::clock::now() - begin, kLong / 2);
   dns_->heal("dead.test");
 }
 

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/planted.h"
 #include "base/text.h"
 
 namespace mail::sql {
@@ -54,6 +55,7 @@ std::unexpected<Error> system_failure(const std::filesystem::path& file, std::st
 
 // So that a new name in it survives a power cut (security.md 8).
 Result<void> sync_directory_of(const std::filesystem::path& file) {
+  if (planted(Bug::no_directory_sync)) return {};
   const std::filesystem::path folder = file.has_parent_path() ? file.parent_path() : ".";
   const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return system_failure(folder, "open");
@@ -134,6 +136,9 @@ Result<void> Database::configure() {
   // A damaged or planted schema must not be able to run functions or write to its own tables.
   sqlite3_db_config(handle_, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   sqlite3_db_config(handle_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+  // EXTRA: until the write-ahead log is on (a full disk puts that off), a change ends with the
+  // removal of a journal, and a power cut that undoes the removal would undo the change.
+  MAIL_TRY(run_script("PRAGMA synchronous=EXTRA; PRAGMA foreign_keys=ON;"));
   MAIL_TRY(Statement mode, prepare("PRAGMA journal_mode=WAL"));
   MAIL_TRY(const bool row, mode.step());
   if (!row || mode.text(0) != "wal") {
@@ -141,7 +146,14 @@ Result<void> Database::configure() {
                 "SQLite cannot keep a write-ahead log here: is the state folder on "
                 "a local file system?");
   }
-  return run_script("PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;");
+  // What an earlier process wrote and could not sync is in the system's memory, clean, and read
+  // back as if it were on the disk; commits behind it in the log would go with it at a power cut.
+  // So the log begins anew. Another process at work here keeps it: then it is not ours alone to
+  // judge.
+  MAIL_TRY(Statement checkpoint, prepare("PRAGMA wal_checkpoint(TRUNCATE)"));
+  const Result<bool> done = checkpoint.step();
+  if (!done && done.error().code != Errc::overloaded) return std::unexpected(done.error());
+  return {};
 }
 
 Database::~Database() { sqlite3_close_v2(handle_); }

@@ -58,7 +58,7 @@ TEST_F(DatabaseTest, NewFilesAreForTheOwnerOnlyTheLogToo) {
 TEST_F(DatabaseTest, EveryCommitIsLoggedAndSynced) {
   const std::unique_ptr<Database> database = open();
   EXPECT_EQ(pragma(*database, "PRAGMA journal_mode"), "wal");
-  EXPECT_EQ(pragma(*database, "PRAGMA synchronous"), "2");  // FULL
+  EXPECT_EQ(pragma(*database, "PRAGMA synchronous"), "3");  // EXTRA
   EXPECT_EQ(pragma(*database, "PRAGMA foreign_keys"), "1");
 }
 

@@ -106,14 +106,28 @@ bool equal_in_constant_time(std::string_view a, std::string_view b) {
   return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
-std::array<std::uint8_t, 32> hmac_sha256(std::span<const std::byte> key, std::string_view bytes) {
-  std::array<std::uint8_t, 32> out{};
+namespace {
+
+template <std::size_t Size>
+std::array<std::uint8_t, Size> hmac(const EVP_MD* digest, std::string_view key,
+                                    std::string_view bytes) {
+  std::array<std::uint8_t, Size> out{};
   unsigned int size = 0;
   const auto* data = reinterpret_cast<const unsigned char*>(bytes.data());
-  const unsigned char* made = HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), data,
-                                   bytes.size(), out.data(), &size);
+  const unsigned char* made =
+      HMAC(digest, key.data(), static_cast<int>(key.size()), data, bytes.size(), out.data(), &size);
   MAIL_ASSERT(made != nullptr && size == out.size());  // fails without memory only
   return out;
+}
+
+}  // namespace
+
+std::array<std::uint8_t, 32> hmac_sha256(std::span<const std::byte> key, std::string_view bytes) {
+  return hmac<32>(EVP_sha256(), {reinterpret_cast<const char*>(key.data()), key.size()}, bytes);
+}
+
+std::array<std::uint8_t, 20> hmac_sha1(std::string_view key, std::string_view bytes) {
+  return hmac<20>(EVP_sha1(), key, bytes);
 }
 
 }  // namespace mail::tls

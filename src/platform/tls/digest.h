@@ -13,6 +13,9 @@ namespace mail::tls {
 // HMAC-SHA-256 (RFC 2104).
 std::array<std::uint8_t, 32> hmac_sha256(std::span<const std::byte> key, std::string_view bytes);
 
+// HMAC-SHA-1, for SRS as postsrsd makes it and nothing else.
+std::array<std::uint8_t, 20> hmac_sha1(std::string_view key, std::string_view bytes);
+
 // HMAC-MD5, for CRAM-MD5 (RFC 2195) and nothing else.
 std::array<std::uint8_t, 16> hmac_md5(std::string_view key, std::string_view bytes);
 

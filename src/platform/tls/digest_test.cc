@@ -18,7 +18,8 @@ TEST(HmacSha256, AgreesWithTheVectorsOfRfc4231) {
   EXPECT_NE(hmac_sha256(std::span(key).first(19), "Hi There"), wanted);
 }
 
-std::string hex(std::array<std::uint8_t, 16> digest) {
+template <std::size_t Size>
+std::string hex(std::array<std::uint8_t, Size> digest) {
   std::string out;
   for (const std::uint8_t octet : digest) {
     out += "0123456789abcdef"[octet >> 4];
@@ -41,6 +42,14 @@ TEST(Digest, HmacMd5OfKeysOfEveryLength) {
   EXPECT_EQ(hex(hmac_md5(std::string(80, '\xaa'),
                          "Test Using Larger Than Block-Size Key - Hash Key First")),
             "6b1ab7fe4bd7bf8f0b62e6ce61b9d0cd");
+}
+
+TEST(Digest, HmacSha1OfTheExamplesOfRfc2202) {
+  EXPECT_EQ(hex(hmac_sha1("Jefe", "what do ya want for nothing?")),  // §3, case 2
+            "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79");
+  EXPECT_EQ(hex(hmac_sha1(std::string(80, '\xaa'),  // case 6
+                          "Test Using Larger Than Block-Size Key - Hash Key First")),
+            "aa4ae5e15272d00e95705637ce8a3b55ed402112");
 }
 
 TEST(Digest, TheStateOfHmacMd5SignsAsTheKeyDoes) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -14,6 +15,7 @@
 #include "base/task.h"
 #include "codec/address/ip_address.h"
 #include "codec/sasl/sasl.h"
+#include "platform/password/password.h"
 #include "service/auth/known_logins.h"
 #include "service/auth/login_throttle.h"
 #include "service/directory/control_store.h"
@@ -38,10 +40,14 @@ struct Login {
 
 class ChallengeLogin;
 
+// Whether a password fits a stored hash; tests count what is compared with what.
+using PasswordCheck = std::function<bool(const std::string& password, const std::string& stored)>;
+
 class Authenticator {
  public:
   // All outlive the authenticator.
-  Authenticator(ControlStore& control, WorkerPool& pool, const Clock& clock);
+  Authenticator(ControlStore& control, WorkerPool& pool, const Clock& clock,
+                PasswordCheck check = password::matches);
 
   struct Answer {
     LoginResult result = LoginResult::wrong;
@@ -63,6 +69,7 @@ class Authenticator {
   ControlStore& control_;
   WorkerPool& pool_;
   const Clock& clock_;
+  const PasswordCheck check_;
   LoginThrottle throttle_;
   KnownLogins known_;
   std::mutex noted_mutex_;

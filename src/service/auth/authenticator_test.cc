@@ -5,8 +5,10 @@
 #include <cstdlib>
 #include <filesystem>
 #include <semaphore>
+#include <vector>
 
 #include "base/text.h"
+#include "platform/idn/idn.h"
 #include "platform/password/password.h"
 #include "service/auth/credentials.h"
 
@@ -92,6 +94,82 @@ TEST_F(AuthenticatorTest, EveryKindOfLoginWaitsForThePool) {
     EXPECT_EQ(check(pool, user, "wrong").result, LoginResult::busy) << user;
   }
   go_on.release();
+}
+
+// What is hashed, not how long it took: one hash of the kind that accounts have here, whoever
+// fails.
+class CountedHashes : public AuthenticatorTest {
+ protected:
+  std::vector<std::string> hashed_for(const std::string& user, const std::string& password) {
+    hashed_.clear();
+    EXPECT_EQ(check(authenticator_, user, password).result, LoginResult::wrong) << user;
+    return hashed_;
+  }
+  void import(const char* address, const std::string& hash) {
+    ASSERT_TRUE(store_->set_password(Mailbox::parse(address).value(), hash));
+  }
+
+  static constexpr const char* kImported =
+      "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$gD4tDx2lbw6dhihTNvaQohV8rrawibJn98w7J3q3THo";
+  std::vector<std::string> hashed_;
+  WorkerPool pool_{1, 8};
+  Authenticator authenticator_{*store_, pool_, clock_,
+                               [this](const std::string&, const std::string& stored) {
+                                 hashed_.push_back(stored);
+                                 return false;
+                               }};
+};
+
+TEST_F(CountedHashes, EveryFailureCostsOneHashOfTheSameKind) {
+  for (const char* user : {"jerry@yahoo.test", "old@yahoo.test", "nobody@yahoo.test", "jerry", "",
+                           "jerry@yahoo.test/phone", "nobody@yahoo.test/phone"}) {
+    for (const char* password : {"wrong", "", "secret"}) {
+      clock_.advance(std::chrono::hours(25));  // nobody is throttled
+      const auto hashed = hashed_for(user, password);
+      ASSERT_EQ(hashed.size(), 1U) << user;
+      EXPECT_TRUE(password::is_current(hashed[0])) << user << ": " << hashed[0];
+    }
+  }
+}
+
+TEST_F(CountedHashes, WithoutAccountsAStrangerCostsOneToo) {
+  ASSERT_TRUE(store_->remove_domain(Domain::parse("yahoo.test").value(), true));
+  EXPECT_EQ(hashed_for("nobody@yahoo.test", "x"), std::vector{password::decoy_hash()});
+}
+
+TEST_F(CountedHashes, AStrangerCostsWhatSomeAccountCostsAlwaysTheSame) {
+  import("jerry@yahoo.test", kImported);  // and old@yahoo.test has one of ours
+  std::size_t imported = 0;
+  for (int i = 0; i < 200; ++i) {
+    clock_.advance(std::chrono::hours(25));
+    const std::string name = concat("nobody", i, "@yahoo.test");
+    const auto hashed = hashed_for(name, "x");
+    ASSERT_EQ(hashed.size(), 1U);
+    imported += hashed[0] == kImported ? 1 : 0;
+    EXPECT_EQ(hashed_for(concat("Nobody", i, "@YAHOO.test"), "y"), hashed) << "the same time";
+  }
+  EXPECT_GT(imported, 60U) << "half of the accounts";
+  EXPECT_LT(imported, 140U);
+}
+
+TEST_F(CountedHashes, ADisabledAccountCostsWhatItCostBefore) {
+  import("old@yahoo.test", kImported);
+  EXPECT_EQ(hashed_for("old@yahoo.test", "wrong"), std::vector<std::string>{kImported});
+  ASSERT_TRUE(store_->set_disabled(Mailbox::parse("old@yahoo.test").value(), false));
+  EXPECT_EQ(hashed_for("old@yahoo.test", "wrong"), std::vector<std::string>{kImported});
+}
+
+TEST_F(AuthenticatorTest, AnAccountBeyondAsciiLogsInInEverySpelling) {
+  WorkerPool pool(1, 8);
+  ASSERT_TRUE(store_->add_domain(Domain::parse("xn--bcher-kva.test").value(), ""));
+  const Mailbox juergen =
+      Mailbox::parse("j\u00FCrgen@xn--bcher-kva.test", &idn::kFunctions).value();
+  ASSERT_TRUE(store_->add_account(juergen, password::hash("secret").value(), std::nullopt));
+  for (const char* user : {"j\u00FCrgen@b\u00FCcher.test", "J\u00DCRGEN@B\u00DCCHER.TEST",
+                           "ju\u0308rgen@xn--bcher-kva.test"}) {
+    EXPECT_EQ(check(pool, user, "secret").result, LoginResult::accept) << user;
+  }
+  EXPECT_EQ(check(pool, "j\u00FCrgen@\xFF", "secret").result, LoginResult::wrong);
 }
 
 TEST_F(AuthenticatorTest, AnImportedHashLetsInAndIsMadeOursByTheFirstLogin) {

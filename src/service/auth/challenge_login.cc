@@ -72,7 +72,7 @@ Next ChallengeLogin::check_cram_md5(std::string_view response) {
   const bool formed = space != std::string_view::npos && space > 0 && space <= kMaxName &&
                       response.size() == space + 33 && !response.contains('\0');
   if (!formed || challenge_.empty()) return over(LoginResult::malformed);
-  login_.user = response.substr(0, space);
+  login_.user = folded_login_name(response.substr(0, space));
   if (!admitted()) return over(LoginResult::throttled);
   const std::shared_ptr<const Directory> directory = authenticator_.control_.snapshot();
   const LoginName name = find_login_name(*directory, login_.user);
@@ -93,7 +93,8 @@ Next ChallengeLogin::check_cram_md5(std::string_view response) {
   return over(LoginResult::accept);
 }
 
-gsasl::ScramKeys ChallengeLogin::find_keys(std::string_view user) {
+gsasl::ScramKeys ChallengeLogin::find_keys(std::string_view given) {
+  const std::string user = folded_login_name(given);
   const std::shared_ptr<const Directory> directory = authenticator_.control_.snapshot();
   const LoginName name = find_login_name(*directory, user);
   gsasl::ScramKeys decoy = decoy_scram_keys(authenticator_.control_.login_secret(), user);
@@ -121,7 +122,7 @@ Next ChallengeLogin::step_scram(const std::string& message) {
   }
   MAIL_ASSERT(scram_.has_value());  // of this mechanism
   Result<std::string> said = scram_->step(message);
-  login_.user = scram_->user();
+  login_.user = folded_login_name(scram_->user());
   if (said && login_.user.size() > kMaxName) return over(LoginResult::malformed);
   if (!said) {
     switch (said.error().code) {

@@ -33,7 +33,7 @@ class ChallengeLogin {
   Next challenge_cram_md5();
   Next check_cram_md5(std::string_view response);
   Next step_scram(const std::string& message);
-  gsasl::ScramKeys find_keys(std::string_view user);
+  gsasl::ScramKeys find_keys(std::string_view given);
   Next wrong(std::string_view proof);
   bool admitted() const;
   bool is_there_still() const;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/text.h"
+#include "platform/idn/idn.h"
 #include "platform/password/password.h"
 #include "platform/tls/digest.h"
 #include "service/auth/client_mechanisms.h"
@@ -105,6 +106,32 @@ TEST_F(ChallengeLoginTest, WrongPasswordUnknownUserAndDisabledAccountLookTheSame
     EXPECT_EQ(cram(user, jerry ? "wrong" : "secret"), LoginResult::wrong) << user;
     clock_.advance(Milliseconds{60'000});
   }
+}
+
+TEST_F(ChallengeLoginTest, AnAccountBeyondAsciiLogsInInEverySpelling) {
+  ASSERT_TRUE(store_->add_domain(Domain::parse("xn--bcher-kva.test").value(), ""));
+  const Mailbox juergen =
+      Mailbox::parse("j\u00FCrgen@xn--bcher-kva.test", &idn::kFunctions).value();
+  ASSERT_TRUE(store_->add_account(
+      juergen,
+      make_credential(store_->login_secret(), juergen.key(), "secret", CramMd5::yes).value(),
+      std::nullopt));
+  for (const char* user : {"j\u00FCrgen@b\u00FCcher.test", "J\u00DCRGEN@B\u00DCCHER.TEST",
+                           "ju\u0308rgen@xn--bcher-kva.test"}) {
+    EXPECT_EQ(scram(user, "secret"), LoginResult::accept) << user;
+    EXPECT_EQ(cram(user, "secret"), LoginResult::accept) << user;
+    EXPECT_EQ(scram(user, "wrong"), LoginResult::wrong) << user;
+  }
+}
+
+TEST_F(ChallengeLoginTest, AStrangerBeyondAsciiHasOneSaltInEverySpellingAsAnAccountHas) {
+  std::vector<std::string> salts;
+  for (const char* user : {"j\u00F6rg@b\u00FCcher.test", "J\u00D6RG@xn--bcher-kva.test"}) {
+    EXPECT_EQ(scram(user, "secret"), LoginResult::wrong);
+    const std::size_t at = challenges_.at(0).find(",s=");
+    salts.push_back(challenges_[0].substr(at, challenges_[0].find(",i=") - at));
+  }
+  EXPECT_EQ(salts[0], salts[1]);
 }
 
 // RFC 5802 §9: who asks twice must not see by the salt that nobody is there.

@@ -5,6 +5,8 @@
 
 #include "base/random.h"
 #include "base/text.h"
+#include "codec/address/utf8.h"
+#include "platform/idn/idn.h"
 #include "platform/password/password.h"
 #include "platform/tls/digest.h"
 
@@ -101,6 +103,27 @@ gsasl::ScramKeys decoy_scram_keys(std::span<const std::byte> secret, std::string
   return {gsasl::kIterations, scram_salt(secret, name),
           std::string(bytes_of(keyed(secret, "nobody's stored key", name))),
           std::string(bytes_of(keyed(secret, "nobody's server key", name)))};
+}
+
+std::string folded_login_name(std::string_view user) {
+  if (is_ascii(user)) return std::string(user);
+  const std::size_t slash = user.rfind('/');
+  const bool names_app = slash != std::string_view::npos && user.rfind('@') < slash;
+  const std::string_view address = names_app ? user.substr(0, slash) : user;
+  const Result<Mailbox> mailbox = Mailbox::parse(address, &idn::kFunctions);
+  if (!mailbox) return std::string(user);
+  return concat(mailbox->key(), user.substr(address.size()));
+}
+
+const std::string& hash_for_nobody(const Directory& directory, std::span<const std::byte> secret,
+                                   std::string_view user) {
+  const AccountTable& accounts = directory.accounts();
+  if (const AccountRow* disabled = directory.account(user)) return disabled->password_hash;
+  if (accounts.empty()) return password::decoy_hash();
+  const Digest digest = keyed(secret, "nobody's hash", to_lower(user));
+  std::uint64_t number = 0;
+  for (std::size_t i = 0; i < 8; ++i) number = number << 8 | digest[i];
+  return accounts[number % accounts.size()].password_hash;
 }
 
 LoginName find_login_name(const Directory& directory, std::string_view user) {

@@ -39,6 +39,17 @@ std::string scram_salt(std::span<const std::byte> secret, std::string_view login
 // Keys that no password fits, for the same reason.
 gsasl::ScramKeys decoy_scram_keys(std::span<const std::byte> secret, std::string_view login_name);
 
+// A login name as it is looked up: an address beyond ASCII in the form in which addresses are kept,
+// however it was spelled (docs/decisions/0009-idn.md). Of anything else nothing changes.
+std::string folded_login_name(std::string_view user);
+
+// What a password for a name that nobody may log in by is compared with, so that it takes as long
+// as for one who may: a disabled account's own hash; for a stranger always the same account's,
+// whose is computed from the name. Hashes of other servers cost other times than ours, and so the
+// times of strangers are those of the accounts. The caller ignores the outcome.
+const std::string& hash_for_nobody(const Directory& directory, std::span<const std::byte> secret,
+                                   std::string_view user);
+
 // Who a login name means: "jerry@yahoo.test", or "jerry@yahoo.test/phone" for one app password (how
 // SCRAM, which never sees a password to try, is told which). Pointers into the directory.
 struct LoginName {

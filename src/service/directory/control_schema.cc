@@ -74,6 +74,21 @@ CREATE TABLE secret (
   value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 )sql",
+    R"sql(
+-- Keys that mail of a domain is signed with (RFC 6376), private ones sealed, '' once revoked.
+CREATE TABLE dkim_key (
+  domain TEXT NOT NULL REFERENCES domain (name) ON DELETE CASCADE,
+  selector TEXT NOT NULL,
+  algorithm TEXT NOT NULL, -- rsa, ed25519
+  state TEXT NOT NULL, -- pending, active, retired, revoked
+  made INTEGER NOT NULL, -- milliseconds since 1970
+  changed INTEGER NOT NULL, -- when it came into its state, likewise
+  forced INTEGER NOT NULL,
+  private_key TEXT NOT NULL,
+  public_key TEXT NOT NULL, -- as p= has it
+  PRIMARY KEY (domain, selector)
+) STRICT, WITHOUT ROWID;
+)sql",
 };
 constexpr auto kVersion = static_cast<std::int64_t>(kSteps.size());
 

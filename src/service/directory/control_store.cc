@@ -177,10 +177,15 @@ std::shared_ptr<const Directory> ControlStore::snapshot() const {
 
 Result<void> ControlStore::reload() {
   MAIL_TRY(Directory read, read_directory(*database_));
-  auto next = std::make_shared<const Directory>(std::move(read));
+  read.set_forwarding(forwarding_);
+  publish(std::move(read));
+  return {};
+}
+
+void ControlStore::publish(Directory directory) {
+  auto next = std::make_shared<const Directory>(std::move(directory));
   const std::lock_guard lock(snapshot_mutex_);
   snapshot_.swap(next);  // the old one, if we were its last, dies after the lock
-  return {};
 }
 
 Result<void> ControlStore::add_domain(const Domain& domain, const std::string& owner) {
@@ -275,7 +280,19 @@ Result<AccountId> ControlStore::add_account(const Mailbox& address, const Creden
   MAIL_TRY(database_->run("UPDATE domain SET owner = ? WHERE name = ? AND owner = ''",
                           {key, address.domain.text()}));
   MAIL_TRY(transaction.commit());
-  MAIL_TRY(reload());
+  std::optional<Directory> next = now->with({.id = id,
+                                             .address = key,
+                                             .password_hash = credential.password_hash,
+                                             .quota_bytes = quota_bytes.value_or(0),
+                                             .has_quota = quota_bytes.has_value(),
+                                             .send_as = patterns,
+                                             .scram = credential.scram,
+                                             .cram_md5 = credential.cram_md5});
+  if (next) {
+    publish(*std::move(next));
+  } else {
+    MAIL_TRY(reload());
+  }
   return id;
 }
 

@@ -20,6 +20,8 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "service/directory/directory.h"
+#include "service/directory/dkim_key_row.h"
+#include "service/directory/forwarding.h"
 
 namespace mail {
 
@@ -90,12 +92,24 @@ class ControlStore {
                          const std::string& owner = {});
   Result<void> remove_alias(const std::string& address);
 
+  // Keys that mail is signed with; service/signing says what they mean. They touch no snapshot, and
+  // go with their domain. Oldest first. Writing puts rows in place of those of the same name, all
+  // or none; not_found where a domain is gone.
+  Result<std::vector<DkimKeyRow>> dkim_keys();
+  Result<void> write_dkim_keys(const std::vector<DkimKeyRow>& rows);
+  Result<void> remove_dkim_key(const std::string& domain, const std::string& selector);
+  // 64 hex digits that only this installation knows, made when they are first asked for.
+  Result<std::string> secret(const std::string& purpose);
+  // Takes part in every snapshot from now on (Directory::forwarding()).
+  Result<void> set_forwarding(std::shared_ptr<const Forwarding> forwarding);
+
   Result<void> backup(const std::filesystem::path& file);  // a consistent copy, made live
   Result<void> check();                                    // SQLite's integrity check
 
  private:
   explicit ControlStore(std::unique_ptr<sql::Database> database);
   Result<void> reload();
+  void publish(Directory directory);
   Result<void> read_login_secret();
   // Domains owned by an account just removed get their oldest account left, or nobody.
   Result<void> pass_on_domains_of(const std::string& account);
@@ -103,6 +117,7 @@ class ControlStore {
   std::unique_ptr<sql::Database> database_;
   std::array<std::byte, 32> login_secret_{};
   std::mutex write_mutex_;
+  std::shared_ptr<const Forwarding> forwarding_;  // guarded by write_mutex_
   mutable std::mutex snapshot_mutex_;
   std::shared_ptr<const Directory> snapshot_;
 };

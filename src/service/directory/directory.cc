@@ -29,43 +29,58 @@ std::string_view domain_of(std::string_view address) {
 
 Directory::Directory(std::vector<DomainRow> domains, std::vector<AccountRow> accounts,
                      std::vector<AliasRow> aliases)
-    : domains_(std::move(domains)), accounts_(std::move(accounts)), aliases_(std::move(aliases)) {
+    : accounts_(std::move(accounts)) {
+  auto names = std::make_shared<Names>();
+  names->domains = std::move(domains);
+  names->aliases = std::move(aliases);
+  std::unordered_map<std::string_view, std::size_t> positions;
   for (std::size_t i = 0; i < accounts_.size(); ++i) {
-    account_index_.emplace(accounts_[i].address, i);
-    account_by_id_.emplace(accounts_[i].id, i);
-    owner_index_.try_emplace(std::string(domain_of(accounts_[i].address)), i);  // the oldest
+    positions.emplace(accounts_[i].address, i);
+    names->owner_index.try_emplace(std::string(domain_of(accounts_[i].address)), i);  // the oldest
     has_cram_md5_ |= !accounts_[i].cram_md5.empty();
   }
-  for (std::size_t i = 0; i < domains_.size(); ++i) {
-    domain_index_.emplace(domains_[i].name, i);
-    const auto named = account_index_.find(domains_[i].owner);
-    if (named != account_index_.end()) owner_index_[domains_[i].name] = named->second;
+  for (std::size_t i = 0; i < names->domains.size(); ++i) {
+    const DomainRow& domain = names->domains[i];
+    names->domain_index.emplace(domain.name, i);
+    const auto named = positions.find(domain.owner);
+    if (named != positions.end()) {
+      names->owner_index[domain.name] = named->second;
+    } else {
+      names->missing_owners.emplace(domain.owner, i);
+    }
   }
-  for (std::size_t i = 0; i < aliases_.size(); ++i) alias_index_.emplace(aliases_[i].address, i);
+  for (std::size_t i = 0; i < names->aliases.size(); ++i) {
+    names->alias_index.emplace(names->aliases[i].address, i);
+  }
+  names_ = std::move(names);
+}
+
+std::optional<Directory> Directory::with(AccountRow account) const {
+  const bool first_of_its_domain = !names_->owner_index.contains(domain_of(account.address));
+  if (first_of_its_domain || names_->missing_owners.contains(account.address) ||
+      names_->missing_owners.contains("")) {
+    return std::nullopt;
+  }
+  Directory next = *this;
+  next.has_cram_md5_ |= !account.cram_md5.empty();
+  next.accounts_ = accounts_.with(std::move(account));
+  return next;
 }
 
 bool Directory::is_local(const Domain& domain) const {
-  return domain_index_.contains(domain.text());
-}
-
-const AccountRow* Directory::find_account(const std::string& address) const {
-  const auto found = account_index_.find(address);
-  return found == account_index_.end() ? nullptr : &accounts_[found->second];
+  return names_->domain_index.contains(domain.text());
 }
 
 const AliasRow* Directory::find_alias(const std::string& address) const {
-  const auto found = alias_index_.find(address);
-  return found == alias_index_.end() ? nullptr : &aliases_[found->second];
+  const auto found = names_->alias_index.find(address);
+  return found == names_->alias_index.end() ? nullptr : &names_->aliases[found->second];
 }
 
 const AccountRow* Directory::account(std::string_view address) const {
   return find_account(to_lower(address));
 }
 
-const AccountRow* Directory::account(AccountId id) const {
-  const auto found = account_by_id_.find(id);
-  return found == account_by_id_.end() ? nullptr : &accounts_[found->second];
-}
+const AccountRow* Directory::account(AccountId id) const { return accounts_.find(id); }
 
 const AliasRow* Directory::alias(std::string_view address) const {
   return find_alias(to_lower(address));
@@ -78,8 +93,8 @@ const AccountRow* Directory::account_without_tag(std::string_view address) const
 }
 
 const AccountRow* Directory::owner_of(std::string_view domain) const {
-  const auto found = owner_index_.find(domain);
-  return found == owner_index_.end() ? nullptr : &accounts_[found->second];
+  const auto found = names_->owner_index.find(domain);
+  return found == names_->owner_index.end() ? nullptr : &accounts_[found->second];
 }
 
 // Level by level, so that each address is expanded once, at its least depth: the work is linear in
@@ -105,7 +120,7 @@ void Directory::expand(std::string address, std::vector<Resolution::Member>& mem
         }
       };
       const std::string_view domain = domain_of(named);
-      const bool local = domain_index_.contains(domain);
+      const bool local = names_->domain_index.contains(domain);
       const std::string member = local ? to_lower(named) : std::string(named);
       if (!seen.insert(member).second) continue;
       if (!local) {
@@ -127,6 +142,12 @@ void Directory::expand(std::string address, std::vector<Resolution::Member>& mem
   }
 }
 
+// Who is here by that very name goes before: nobody's mail is taken away.
+std::optional<std::string> Directory::rewritten_sender(const Mailbox& recipient) const {
+  if (forwarding_ == nullptr || find_alias(recipient.key()) != nullptr) return std::nullopt;
+  return forwarding_->sender_behind(recipient);
+}
+
 Resolution Directory::resolve(const Mailbox& recipient) const {
   Resolution resolution;
   const std::string given = recipient.key();
@@ -136,8 +157,8 @@ Resolution Directory::resolve(const Mailbox& recipient) const {
     // RFC 5321 §4.5.1: "Postmaster" alone is taken, even before there is a domain.
     if (!resolution.always_taken) return resolution;
     resolution.kind = Resolution::Kind::taken;
-    if (domains_.empty()) return resolution;
-    append(address, '@', domains_.front().name);
+    if (names_->domains.empty()) return resolution;
+    append(address, '@', names_->domains.front().name);
   } else if (!is_local(recipient.domain)) {
     resolution.kind = Resolution::Kind::not_local;
     resolution.always_taken = false;
@@ -145,6 +166,9 @@ Resolution Directory::resolve(const Mailbox& recipient) const {
   }
   if (const AccountRow* row = find_account(address)) {  // nearly always
     resolution.members.push_back({address, row->id, {}});
+  } else if (std::optional<std::string> sender = rewritten_sender(recipient)) {
+    expand(*std::move(sender), resolution.members);
+    resolution.rewritten = true;
   } else {
     expand(address, resolution.members);
   }

@@ -15,38 +15,15 @@
 
 #include "base/ids.h"
 #include "codec/address/address.h"
+#include "service/directory/account_row.h"
+#include "service/directory/account_table.h"
+#include "service/directory/forwarding.h"
 
 namespace mail {
 
 struct DomainRow {
   std::string name;   // lower case
   std::string owner;  // account address: gets postmaster, abuse, root; "" until the first account
-};
-// What a login may be used for. One made for a phone need not open what it never needs.
-struct Rights {
-  bool submit = true;
-  bool read = true;
-  bool operator==(const Rights&) const = default;
-};
-// A password of its own for one program of a user's. It is generated, with 120 bits, so that a fast
-// digest of it is as good as a slow hash of a word.
-struct AppPasswordRow {
-  std::string name;    // lower case
-  std::string digest;  // AppPasswords::digest
-  std::string scram;   // as AccountRow::scram
-  Rights rights{};
-};
-struct AccountRow {
-  AccountId id;
-  std::string address;        // lower case
-  std::string password_hash;  // crypt(3) string: yescrypt
-  bool disabled = false;
-  std::uint64_t quota_bytes = 0;  // only where has_quota
-  bool has_quota = false;
-  std::vector<std::string> send_as{};  // granted senders: "team@yahoo.test", "*@yahoo.test"; sorted
-  std::string scram{};                 // gsasl::ScramKeys as text; "" before they could be made
-  std::string cram_md5{};  // "" unless asked for: whoever reads it can log in by CRAM-MD5
-  std::vector<AppPasswordRow> app_passwords{};  // by name
 };
 struct AliasRow {
   std::string address;  // lower case; "@domain" is the catch-all of a domain
@@ -66,11 +43,11 @@ struct Resolution {
     std::string address;               // final recipient; in lower case if local
     std::optional<AccountId> account;  // nothing: an address elsewhere, a route decides
     // Owner of the list that sent it here, the innermost where lists are nested: the delivery's
-    // reverse path (RFC 5321 §3.9.2). "": no list was crossed, the sender's is kept, as it is where
-    // the sender is <> (a notice must not cause notices). A list ends what the sender asked to be
-    // told: a DSN asked for on success says "delivered" when the list has taken the message, and
-    // its deliveries carry no NOTIFY or ORCPT of the sender's (RFC 3461 §5.2.7.2; an alias:
-    // §5.2.7.3).
+    // reverse path (RFC 5321 §3.9.2). "": no list was crossed; the sender's is kept, or written
+    // anew (Forwarding). The sender <> stays in any case (a notice must not cause notices). A list
+    // ends what the sender asked to be told: a DSN asked for on success says "delivered" when the
+    // list has taken the message, and its deliveries carry no NOTIFY or ORCPT of the sender's (RFC
+    // 3461 §5.2.7.2; an alias: §5.2.7.3).
     std::string list_owner{};
   };
   Kind kind = Kind::unknown_user;
@@ -80,6 +57,9 @@ struct Resolution {
   bool expanded = false;
   bool always_taken =
       false;  // postmaster, abuse, root: no policy, greylist or quota (RFC 5321 §4.5.1)
+  // The one member is the sender who was rewritten to this address when mail was sent on: a notice
+  // comes back. Taken from the null path only.
+  bool rewritten = false;
   std::vector<Member> members;  // empty only with always_taken: nobody owns the domain yet, hold it
 };
 
@@ -89,8 +69,19 @@ class Directory {
   Directory(std::vector<DomainRow> domains, std::vector<AccountRow> accounts,
             std::vector<AliasRow> aliases);
 
+  // The same with one account more, younger than all others; cheap however many there are. Nothing:
+  // it changes more than itself, and all has to be read again.
+  std::optional<Directory> with(AccountRow account) const;
+
+  // Before it is shared. Null: nothing is rewritten.
+  void set_forwarding(std::shared_ptr<const Forwarding> forwarding) {
+    forwarding_ = std::move(forwarding);
+  }
+  const Forwarding* forwarding() const { return forwarding_.get(); }
+
   bool is_local(const Domain& domain) const;
-  // Order: account, alias, account without "+tag", postmaster/abuse/root -> owner, catch-all.
+  // Order: account, alias, account without "+tag", postmaster/abuse/root -> owner, a sender that
+  // was rewritten here (Resolution::rewritten), catch-all.
   // A recipient with an empty domain ("Postmaster") belongs to the first domain. The owner is the
   // domain's oldest account while the one named does not exist.
   Resolution resolve(const Mailbox& recipient) const;
@@ -105,9 +96,9 @@ class Directory {
   // that one's, a catch-all gives no right to send, and a granted address is granted without tags.
   bool may_send_as(std::string_view login, const Mailbox& sender) const;
 
-  const std::vector<DomainRow>& domains() const { return domains_; }
-  const std::vector<AccountRow>& accounts() const { return accounts_; }
-  const std::vector<AliasRow>& aliases() const { return aliases_; }
+  const std::vector<DomainRow>& domains() const { return names_->domains; }
+  const AccountTable& accounts() const { return accounts_; }
+  const std::vector<AliasRow>& aliases() const { return names_->aliases; }
 
  private:
   struct TextHash {
@@ -118,21 +109,28 @@ class Directory {
   };
   using Index = std::unordered_map<std::string, std::size_t, TextHash, std::equal_to<>>;
   // All take an address or name in lower case.
-  const AccountRow* find_account(const std::string& address) const;
+  const AccountRow* find_account(const std::string& address) const {
+    return accounts_.find(std::string_view(address));
+  }
   const AliasRow* find_alias(const std::string& address) const;
   const AccountRow* account_without_tag(std::string_view address) const;
   const AccountRow* owner_of(std::string_view domain) const;
+  std::optional<std::string> rewritten_sender(const Mailbox& recipient) const;
   void expand(std::string address, std::vector<Resolution::Member>& members) const;
 
-  std::vector<DomainRow> domains_;
-  std::vector<AccountRow> accounts_;  // oldest first
-  std::vector<AliasRow> aliases_;
-  Index domain_index_;
-  Index account_index_;
-  Index alias_index_;
-  Index owner_index_;  // domain -> account
-  std::unordered_map<AccountId, std::size_t> account_by_id_;
+  // What an account more does not change, shared with the snapshot before.
+  struct Names {
+    std::vector<DomainRow> domains;
+    std::vector<AliasRow> aliases;
+    Index domain_index;
+    Index alias_index;
+    Index owner_index;     // domain -> account
+    Index missing_owners;  // named by a domain, and no account yet
+  };
+  std::shared_ptr<const Names> names_ = std::make_shared<const Names>();
+  AccountTable accounts_;  // oldest first
   bool has_cram_md5_ = false;
+  std::shared_ptr<const Forwarding> forwarding_;
 };
 
 }  // namespace mail

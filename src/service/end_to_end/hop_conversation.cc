@@ -153,7 +153,7 @@ Task<HopConversation::RecipientAnswer> HopConversation::recipient(
   if (stale_) co_await leave_mail();
   if (connection_ != nullptr && !mail_open_ && !connection_->ready()) connection_.reset();
   if (!mail_open_ && connection_ != nullptr &&
-      connection_->sent() >= hops_.messages_per_connection()) {
+      (connection_->used_up() || connection_->sent() >= hops_.messages_per_connection())) {
     co_await hang_up();
   }
   if (!leads_there(*route, recipient.domain)) {

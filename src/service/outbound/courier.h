@@ -20,7 +20,8 @@
 
 namespace mail {
 
-// One message for recipients of one site; one transaction.
+// One message for recipients of one domain. Parcels of one message that follow each other in a job
+// share a transaction where they can.
 struct Parcel {
   QueueKey key;  // names it in the answer
   MailOptions options;

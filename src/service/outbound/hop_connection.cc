@@ -1,7 +1,9 @@
 #include "service/outbound/hop_connection.h"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -86,29 +88,82 @@ std::optional<smtp::Verdict> HopConnection::unfit_for_secrecy() const {
   return std::nullopt;
 }
 
-HopConnection::Sent HopConnection::unreadable(const Parcel& parcel, const Error& error, Sent sent) {
+HopConnection::Sent HopConnection::unreadable(const Parcel& parcel, std::size_t recipients,
+                                              const Error& error, Sent sent) {
   log::error("outbound.content_unreadable",
              {{"id", parcel.key.message.to_string()}, {"error", describe(error)}});
-  sent.recipients.assign(parcel.recipients.size(),
+  sent.recipients.assign(recipients,
                          {smtp::Verdict::Kind::deferred, smtp::Verdict::Cause::abandoned,
                           smtp::Stage::ready, 0, "4.3.0", "the content could not be read"});
   return sent;
 }
 
-Task<HopConnection::Sent> HopConnection::send(const Parcel& parcel) {
-  MAIL_ASSERT(ready_ && !parcel.recipients.empty());
+bool HopConnection::used_up() const {
+  const auto& most = session_.extensions().max_mails;
+  return most.has_value() && sent_ >= *most;
+}
+
+std::size_t HopConnection::would_take(std::span<const Parcel> parcels) const {
+  const smtp::Extensions& hop = session_.extensions();
+  if (used_up()) return 0;
+  if (!hop.max_domains) return parcels.size();
+  std::set<std::string> domains = domains_;
+  for (std::size_t i = 0; i < parcels.size(); ++i) {
+    domains.insert(parcels[i].key.queue.domain);
+    if (domains.size() > *hop.max_domains && (i > 0 || !domains_.empty())) return i;
+  }
+  return parcels.size();
+}
+
+Task<HopConnection::Sent> HopConnection::send(std::span<const Parcel> parcels) {
+  MAIL_ASSERT(ready_ && !parcels.empty());
+  std::vector<Recipient> recipients;
+  for (const Parcel& parcel : parcels) {
+    recipients.insert(recipients.end(), parcel.recipients.begin(), parcel.recipients.end());
+    if (session_.extensions().max_domains) domains_.insert(parcel.key.queue.domain);
+  }
+  const std::size_t most = session_.extensions().max_recipients.value_or(recipients.size());
+  if (recipients.size() <= most) {
+    co_return co_await transact(parcels.front(), std::move(recipients));
+  }
+  Sent all;
+  for (std::size_t next = 0; next < recipients.size();) {
+    const auto first = recipients.begin() + static_cast<std::ptrdiff_t>(next);
+    const std::size_t count = std::min(most, recipients.size() - next);
+    const bool may_go = next == 0 || (ready_ && would_take(parcels) == parcels.size());
+    if (!may_go) {  // the rest goes the next time
+      all.recipients.resize(recipients.size(),
+                            {smtp::Verdict::Kind::deferred, smtp::Verdict::Cause::abandoned,
+                             smtp::Stage::ready, 0, "4.5.3", "the next hop takes fewer at a time"});
+      break;
+    }
+    Sent some =
+        co_await transact(parcels.front(), {first, first + static_cast<std::ptrdiff_t>(count)});
+    if (next == 0) all.began = some.began;
+    all.took += some.took;
+    all.maybe_delivered = all.maybe_delivered || some.maybe_delivered;
+    std::ranges::move(some.recipients, std::back_inserter(all.recipients));
+    next += count;
+  }
+  co_return all;
+}
+
+Task<HopConnection::Sent> HopConnection::transact(const Parcel& parcel,
+                                                  std::vector<Recipient> recipients) {
   Sent sent;
   sent.began = services_.clock.wall_now();
   BodySource source(services_.store, parcel);
   // The first piece comes before MAIL: content that can not be read costs no connection.
   Result<void> fetched;
   if (!source.fetch_now()) fetched = co_await source.fetch();
-  if (!fetched) co_return unreadable(parcel, fetched.error(), std::move(sent));
+  if (!fetched) {
+    co_return unreadable(parcel, recipients.size(), fetched.error(), std::move(sent));
+  }
   const MonoTime began = now();
   ready_ = false;
   facts_.reused = sent_++ > 0;
   session_.deliver({.reverse_path = parcel.reverse_path,
-                    .recipients = parcel.recipients,
+                    .recipients = std::move(recipients),
                     .size = parcel.added_fields.size() + parcel.size,
                     .options = parcel.options,
                     .utf8_header = source.has_utf8_header(),
@@ -172,7 +227,7 @@ Task<HopConnection::Sent> HopConnection::send_content(const Parcel& parcel) {
   if (!source.fetch_now()) fetched = co_await source.fetch();
   if (!fetched) {
     co_await leave();
-    co_return unreadable(parcel, fetched.error(), std::move(sent));
+    co_return unreadable(parcel, parcel.recipients.size(), fetched.error(), std::move(sent));
   }
   session_.begin_body(now());
   co_return co_await finish(std::move(sent), source, now());

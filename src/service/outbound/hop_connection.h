@@ -4,6 +4,8 @@
 
 #include <memory>
 #include <optional>
+#include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -47,7 +49,13 @@ class HopConnection {
 
   // Greeting, TLS, login. Nothing, and ready(); or why no mail can go.
   Task<std::optional<smtp::client::Failed>> begin();
-  Task<Sent> send(const Parcel& parcel);  // when ready; one verdict for each recipient
+  // When ready: one message to the recipients of all `parcels`, in one transaction, or in as many
+  // as the hop's RCPTMAX asks for. One verdict for each recipient, in order.
+  Task<Sent> send(std::span<const Parcel> parcels);
+  bool used_up() const;  // the hop takes no further mail on it (RFC 9422, MAILMAX)
+  // How many of the first of them the hop would take on this connection (RFC 9422); 0: another
+  // connection is wanted. Never 0 on a new one.
+  std::size_t would_take(std::span<const Parcel> parcels) const;
 
   // The same in steps, when ready: MAIL is said; each recipient's answer comes back at once, an
   // acceptance being RCPT's; then the content of `parcel`, whose recipients are those given, goes,
@@ -76,8 +84,10 @@ class HopConnection {
  private:
   MonoTime now() const { return services_.thread.clock().mono_now(); }
   Task<void> run();  // until ready, closed, or a recipient was answered
+  Task<Sent> transact(const Parcel& parcel, std::vector<Recipient> recipients);
   Task<Sent> finish(Sent sent, BodySource& source, MonoTime began);
-  static Sent unreadable(const Parcel& parcel, const Error& error, Sent sent);
+  static Sent unreadable(const Parcel& parcel, std::size_t recipients, const Error& error,
+                         Sent sent);
   bool perform_now(smtp::client::Action& action);
   Task<void> perform(smtp::client::Action action);
   Task<void> write(smtp::client::Send send, std::size_t written);
@@ -99,8 +109,9 @@ class HopConnection {
   bool ready_ = false;
   bool closed_ = false;
   bool interrupted_ = false;
-  std::size_t sent_ = 0;
-  BodySource* source_ = nullptr;  // of the parcel under way
+  std::size_t sent_ = 0;           // transactions
+  std::set<std::string> domains_;  // that had mail here, where the hop counts them
+  BodySource* source_ = nullptr;   // of the parcel under way
   bool first_piece_ = true;
   std::optional<smtp::Verdict> answer_;  // to the last recipient
   std::optional<smtp::client::Settled> settled_;

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -42,10 +43,14 @@ class Slot {
 
  private:
   Task<void> work(Job job);
-  // A connection on which the next parcel may go; `strict` as RFC 8689 §4.2.1 asks.
-  Task<std::optional<Obstacle>> reach(std::shared_ptr<const Destination> destination, bool strict);
+  // A connection on which this parcel, the next, may go.
+  Task<std::optional<Obstacle>> reach(std::shared_ptr<const Destination> destination,
+                                      const Parcel& parcel);
+  // How many of them, the first at least, may go in one transaction.
+  std::size_t count_together(std::span<const Parcel> parcels) const;
+  std::size_t report_all(std::span<Parcel> group, HopConnection::Sent sent);
   Task<void> drop();
-  bool fits(const std::shared_ptr<const Destination>& destination, bool strict);
+  bool fits(const std::shared_ptr<const Destination>& destination, const Parcel& parcel);
   void report(const Parcel& parcel, HopConnection::Sent sent, ConnectionFacts facts);
   MonoTime now() const { return services_.thread.clock().mono_now(); }
 
@@ -58,6 +63,7 @@ class Slot {
   std::shared_ptr<const Destination> destination_;  // that the connection is known to be for
   bool secure_name_ = false;                        // the connection's host came by DNSSEC
   net::Dial* dial_ = nullptr;
+  bool mixes_ = true;  // the site takes several domains in a transaction, as far as we know
   bool idle_ = false;
   bool stopping_ = false;
 };

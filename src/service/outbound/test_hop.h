@@ -29,7 +29,7 @@
 namespace mail {
 
 // Answers each command by its whole line, else by its first word. A reply "hang up" closes, "mute"
-// says nothing.
+// says nothing; "once ..." is said once, then what would be said without.
 class TestHop {
  public:
   struct Options {
@@ -143,7 +143,11 @@ class TestHop {
     changed_.notify_all();
     const auto whole = script_.find(line);
     const auto found = whole != script_.end() ? whole : script_.find(word);
-    return found == script_.end() ? "500 5.5.1 what" : found->second;
+    if (found == script_.end()) return "500 5.5.1 what";
+    if (!found->second.starts_with("once ")) return found->second;
+    std::string reply = found->second.substr(5);
+    script_.erase(found);
+    return reply;
   }
   Task<Result<void>> obey(Talk& talk, std::string line) {
     const std::string word(split(line, ' ')[0]);

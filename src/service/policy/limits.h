@@ -16,7 +16,9 @@ struct Rate {
 class Limits {
  public:
   virtual ~Limits() = default;
-  // Takes n tokens if they are there. Any thread; memory is bounded (full buckets are forgotten).
+  // Whether n tokens are there; and takes them if they are. Any thread; memory is bounded (full
+  // buckets are forgotten).
+  virtual bool has(std::string_view key, std::uint32_t n, Rate rate, MonoTime now) const = 0;
   virtual bool take(std::string_view key, std::uint32_t n, Rate rate, MonoTime now) = 0;
 };
 

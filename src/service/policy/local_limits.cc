@@ -12,6 +12,13 @@ double LocalLimits::Bucket::level(MonoTime now) const {
   return std::min<double>(rate.tokens, tokens + gained);
 }
 
+bool LocalLimits::has(std::string_view key, std::uint32_t n, Rate rate, MonoTime now) const {
+  const Shard& shard = shards_[TextHash{}(key) % kShards];
+  const std::lock_guard lock(shard.mutex);
+  const auto found = shard.buckets.find(key);
+  return found == shard.buckets.end() ? n <= rate.tokens : found->second.level(now) >= n;
+}
+
 bool LocalLimits::take(std::string_view key, std::uint32_t n, Rate rate, MonoTime now) {
   Shard& shard = shards_[TextHash{}(key) % kShards];
   const std::lock_guard lock(shard.mutex);

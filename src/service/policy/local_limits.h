@@ -20,6 +20,7 @@ class LocalLimits final : public Limits {
  public:
   explicit LocalLimits(std::size_t max_keys = 100'000) : max_per_shard_(max_keys / kShards + 1) {}
 
+  bool has(std::string_view key, std::uint32_t n, Rate rate, MonoTime now) const override;
   bool take(std::string_view key, std::uint32_t n, Rate rate, MonoTime now) override;
   std::size_t size() const;  // keys remembered
 

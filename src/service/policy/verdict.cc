@@ -8,10 +8,10 @@
 namespace mail {
 namespace {
 
-// What the judges asked so far have said together.
+// What the hearings asked so far have said together.
 class Sum {
  public:
-  // Whether the next judge is still to be asked.
+  // Whether the next one is still to be asked.
   bool add(Verdict verdict) {
     if (Accept* accept = std::get_if<Accept>(&verdict)) {
       accepted_.added_fields.append(accept->added_fields);
@@ -40,36 +40,84 @@ class Sum {
 
 }  // namespace
 
-Task<Verdict> Judge::sender(const smtp::Client&, const ReversePath&) { co_return Accept{}; }
-Task<Verdict> Judge::recipient(const smtp::Client&, const smtp::Transaction&, const Mailbox&) {
-  co_return Accept{};
+RefusalWords words_of(const Verdict& verdict, std::string_view trace, std::string_view catalogue) {
+  const auto* reject = std::get_if<Reject>(&verdict);
+  const auto* defer = std::get_if<Defer>(&verdict);
+  MAIL_ASSERT(reject != nullptr || defer != nullptr);
+  RefusalWords out;
+  out.permanent = reject != nullptr;
+  out.reason = out.permanent ? reject->reason : defer->reason;
+  std::string_view status = out.permanent ? reject->status : defer->status;
+  std::string_view text = out.permanent ? reject->reply : defer->reply;
+  if (text.empty()) {
+    if (!out.permanent) catalogue = smtp::kTryLater.text;
+    constexpr std::size_t kCode = 4;            // "550 "
+    constexpr std::size_t kStatus = kCode + 6;  // "550 5.7.1 "
+    status = catalogue.substr(kCode, kStatus - kCode - 1);
+    text = catalogue.substr(kStatus);
+  }
+  out.words = smtp::policy_words(status, text, trace);
+  return out;
 }
-Task<Verdict> Judge::message(const smtp::Client&, Draft&) { co_return Accept{}; }
 
-Task<Verdict> JudgeChain::sender(const smtp::Client& client, const ReversePath& path) {
+double Evidence::score() const {
+  double sum = 0;
+  for (const Signal& signal : signals) sum += signal.weight;
+  return sum;
+}
+
+Task<Verdict> Hearing::sender(const ReversePath&) { co_return Accept{}; }
+Task<Verdict> Hearing::recipient(const Mailbox&) { co_return Accept{}; }
+Task<void> Hearing::header(std::string_view) { co_return; }
+Task<void> Hearing::body(std::string_view) { co_return; }
+Task<Verdict> Hearing::message(Draft&) { co_return Accept{}; }
+void Hearing::end_transaction() {}
+
+Trial::Trial(const std::vector<Judge*>& judges, const smtp::SmtpListener& listener,
+             const smtp::Client& client, const smtp::Transaction& transaction)
+    : case_{listener, client, transaction, evidence_} {
+  for (Judge* judge : judges) {
+    if (auto hearing = judge->open(case_)) hearings_.push_back(std::move(hearing));
+  }
+  signals_of_connection_ = evidence_.signals.size();
+}
+
+Task<Verdict> Trial::sender(const ReversePath& path) {
   Sum sum;
-  for (Judge* judge : judges_) {
-    if (!sum.add(co_await judge->sender(client, path))) break;
+  for (const auto& hearing : hearings_) {
+    if (!sum.add(co_await hearing->sender(path))) break;
   }
   co_return sum.take();
 }
 
-Task<Verdict> JudgeChain::recipient(const smtp::Client& client,
-                                    const smtp::Transaction& transaction,
-                                    const Mailbox& recipient) {
+Task<Verdict> Trial::recipient(const Mailbox& recipient) {
   Sum sum;
-  for (Judge* judge : judges_) {
-    if (!sum.add(co_await judge->recipient(client, transaction, recipient))) break;
+  for (const auto& hearing : hearings_) {
+    if (!sum.add(co_await hearing->recipient(recipient))) break;
   }
   co_return sum.take();
 }
 
-Task<Verdict> JudgeChain::judge(const smtp::Client& client, Draft& draft) {
+Task<void> Trial::header(std::string_view block) {
+  for (const auto& hearing : hearings_) co_await hearing->header(block);
+}
+
+Task<void> Trial::body(std::string_view piece) {
+  for (const auto& hearing : hearings_) co_await hearing->body(piece);
+}
+
+Task<Verdict> Trial::message(Draft& draft) {
   Sum sum;
-  for (Judge* judge : judges_) {
-    if (!sum.add(co_await judge->message(client, draft))) break;
+  for (const auto& hearing : hearings_) {
+    if (!sum.add(co_await hearing->message(draft))) break;
   }
   co_return sum.take();
+}
+
+void Trial::end_transaction() {
+  for (const auto& hearing : hearings_) hearing->end_transaction();
+  evidence_.signals.resize(signals_of_connection_);
+  evidence_.findings.reset();
 }
 
 }  // namespace mail

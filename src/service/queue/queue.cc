@@ -335,7 +335,8 @@ Task<void> Queue::Impl::resolve(queue::ResolveHosts wanted) {
     resolution.why = concat(wanted.domain, " is no domain name");
     resolution.ttl = kNoTtl;
   }
-  scheduler_.resolved(wanted.id, std::move(resolution), now());
+  // Who stops has no patience with silent servers: that says nothing about the domain.
+  if (!stopping_) scheduler_.resolved(wanted.id, std::move(resolution), now());
   run();
 }
 

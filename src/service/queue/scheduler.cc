@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -18,6 +19,7 @@ namespace {
 
 constexpr Milliseconds kClockDoubt = std::chrono::minutes(5);  // security.md 14
 constexpr Milliseconds kExpiryPause = std::chrono::minutes(30);
+constexpr std::size_t kMostSiblings = 256;  // known of a message; a list may have thousands
 constexpr Milliseconds kIdle = std::chrono::minutes(1);
 
 Milliseconds offset_of(Now now) {
@@ -80,8 +82,23 @@ Item& Scheduler::make_item(WaitingQueue& queue, Loaded load) {
   return *item;
 }
 
+void Scheduler::add_sibling(Item& item) {
+  std::vector<Item*>& siblings = siblings_[item.key().message];
+  if (siblings.size() == kMostSiblings) return;
+  siblings.push_back(&item);
+  item.has_siblings = true;
+}
+
+void Scheduler::drop_sibling(Item& item) {
+  if (!std::exchange(item.has_siblings, false)) return;
+  const auto found = siblings_.find(item.key().message);
+  std::erase(found->second, &item);
+  if (found->second.empty()) siblings_.erase(found);
+}
+
 void Scheduler::forget(Item& item) {
   WaitingQueue& queue = *item.queue;
+  drop_sibling(item);
   content_bytes_ -= std::exchange(item.charge, 0);
   item.content.reset();
   if (item.state == Item::State::settling && queue.leasing) {
@@ -99,6 +116,7 @@ void Scheduler::learned(const QueueKey& first, Now now) {
 }
 
 void Scheduler::enqueued(Enqueued mail, Now now) {
+  std::vector<WaitingQueue*> woken;
   for (QueuedDelivery& row : mail.deliveries) {
     WaitingQueue& queue = queue_for(row.key.queue);
     if (find(row.key) != nullptr) continue;  // a lease was quicker
@@ -119,7 +137,13 @@ void Scheduler::enqueued(Enqueued mail, Now now) {
     item.content = mail.content;
     item.charge = charge;
     content_bytes_ += charge;
-    if (admit(item, true, now)) activate(queue, now);
+    if (mail.deliveries.size() > 1) add_sibling(item);
+    if (admit(item, true, now)) woken.push_back(&queue);
+  }
+  // All of it is in its lanes before any of it goes.
+  for (WaitingQueue* queue : woken) join_lane(*queue, now);
+  for (WaitingQueue* queue : woken) {
+    if (queue->in_lane) dispatch(*queue->domain->site, now);
   }
 }
 
@@ -259,9 +283,6 @@ void Scheduler::clock_check(Now now) {
 void Scheduler::sweep_idle(Now now) {
   if (now.mono < idle_swept_ + kIdle) return;
   idle_swept_ = now.mono;
-  // Nothing waits for a probe that nobody makes: whoever looked for one may have been turned away.
-  for (const auto& [id, site] : sites_by_id_) probe(*site, now);
-  for (const auto& [id, domain] : domains_by_id_) probe(*domain, now);
   for (auto entry = queues_.begin(); entry != queues_.end();) {
     WaitingQueue& queue = *entry->second;
     if (queue.items > 0 || queue.disk_due.has_value() || queue.leasing || queue.hungry) {
@@ -278,7 +299,7 @@ void Scheduler::sweep_idle(Now now) {
       ++entry;
       continue;
     }
-    leave_site(domain);
+    leave_site(domain, now);
     if (domain.outage.down()) domain_timers_.erase({domain.outage.until, domain.id});
     domains_by_id_.erase(domain.id);
     entry = domains_.erase(entry);

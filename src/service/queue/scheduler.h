@@ -96,6 +96,8 @@ class Scheduler {
   WaitingQueue* find_queue(const QueueName& name) const;
   Item* find(const QueueKey& key) const;
   Item& make_item(WaitingQueue& queue, Loaded load);
+  void add_sibling(Item& item);
+  void drop_sibling(Item& item);
   void forget(Item& item);
   bool admit(Item& item, bool fresh, Now now);
   bool redirect(Item& item, const Route& route, bool fresh, Now now);
@@ -115,6 +117,7 @@ class Scheduler {
   void disk_is_due(WaitingQueue& queue, Now now);
   void make_hungry(WaitingQueue& queue);
   void finish_lease(WaitingQueue& queue, Now now);
+  void hand_on(const WaitingQueue& queue, Now now);
   void feed(Now now);
   bool may_lease(const WaitingQueue& queue, Now now) const;
   void take_window(WaitingQueue& queue, LeasedRows& rows, Now now);
@@ -129,9 +132,10 @@ class Scheduler {
   void bind(WaitingQueue& queue, const std::shared_ptr<const Route>& route);
   void unbind(WaitingQueue& queue);
   void activate(WaitingQueue& queue, Now now);
+  void join_lane(WaitingQueue& queue, Now now);
   void resolve(DomainState& domain, Now now);
   Site& site_for(const Resolution& resolution, const std::shared_ptr<const Route>& route);
-  void leave_site(DomainState& domain);
+  void leave_site(DomainState& domain, Now now);
   void put_back(const std::vector<Item*>& items, Now now);
   void fail_parcels(const std::vector<Item*>& items, const SiteTrouble& trouble, WallTime began,
                     Now now);
@@ -139,6 +143,9 @@ class Scheduler {
   void drop_site(Site& site);
   void dispatch(Site& site, Now now);
   bool send_job(Site& site, std::size_t most, Now now);
+  std::vector<Item*> pick(Site& site, std::size_t most, Now now);
+  void pick_siblings(Site& site, const Item& item, std::vector<Item*>& picked, Now now);
+  void left_lane(Site& site, WaitingQueue& queue);
   void site_up(Site& site, Now now);
   void site_failed(Site& site, const SiteTrouble& trouble, WallTime began, Now now);
   void probe(Site& site, Now now);
@@ -167,6 +174,8 @@ class Scheduler {
   std::unordered_map<std::string, Site*> sites_;  // those of today's routes
   std::unordered_map<std::uint64_t, std::unique_ptr<Site>> sites_by_id_;
   std::unordered_map<ItemKey, std::unique_ptr<Item>, ItemKeyHash> items_;
+  // Those of one message, some of them where it has many: what goes to one site goes together.
+  std::unordered_map<MessageId, std::vector<Item*>> siblings_;
   std::size_t content_bytes_ = 0;
   std::size_t sending_ = 0;
 

@@ -22,9 +22,10 @@ namespace {
 constexpr std::size_t kStartLimit = 5;     // connections, until a site has shown that it can more
 constexpr std::size_t kProbeParcels = 10;  // of a site that was down
 constexpr std::size_t kSample = 10;        // deliveries of a domain without DNS that say so on disk
-constexpr std::size_t kFew = 8;            // not worth a connection more
-constexpr std::size_t kLow = 128;          // deliveries ready in a queue: below, more are leased
-constexpr std::size_t kSiteReady = 256;    // see Scheduler::crowded()
+constexpr std::size_t kMostTogether = 100;  // deliveries of one message in a transaction
+constexpr std::size_t kFew = 8;             // not worth a connection more
+constexpr std::size_t kLow = 128;           // deliveries ready in a queue: below, more are leased
+constexpr std::size_t kSiteReady = 256;     // see Scheduler::crowded()
 constexpr std::uint32_t kMaxBarren = 3;
 constexpr std::chrono::seconds kLeastTtl{5};
 constexpr std::chrono::seconds kMostTtl{3600};
@@ -93,10 +94,12 @@ bool Scheduler::crowded(const WaitingQueue& queue) const {
 
 // `queue` has something ready: onwards with it.
 void Scheduler::activate(WaitingQueue& queue, Now now) {
-  if (queue.ready.empty() || queue.in_lane) {
-    if (queue.in_lane) dispatch(*queue.domain->site, now);
-    return;
-  }
+  join_lane(queue, now);
+  if (queue.in_lane) dispatch(*queue.domain->site, now);
+}
+
+void Scheduler::join_lane(WaitingQueue& queue, Now now) {
+  if (queue.ready.empty() || queue.in_lane) return;
   DomainState& domain = *queue.domain;
   const bool valid = now.mono < domain.valid_until;
   if (domain.outage.down()) {
@@ -111,7 +114,6 @@ void Scheduler::activate(WaitingQueue& queue, Now now) {
   }
   site.lanes.add(queue, weight_of(queue.name.lane));
   site.ready += queue.ready.size();
-  dispatch(site, now);
 }
 
 void Scheduler::resolve(DomainState& domain, Now now) {
@@ -132,12 +134,12 @@ void Scheduler::resolved(std::uint64_t id, Resolution resolution, Now now) {
   domain.outage = {};
   domain.valid_until = now.mono + std::clamp(resolution.ttl, kLeastTtl, kMostTtl);
   if (resolution.kind == Resolution::Kind::refused) {
-    leave_site(domain);
+    leave_site(domain, now);
     domain.refused = std::move(resolution);
   } else {
     Site& site = site_for(resolution, domain.route);
     if (domain.site != &site) {
-      leave_site(domain);
+      leave_site(domain, now);
       domain.site = &site;
       site.domains.insert(&domain);
     }
@@ -154,7 +156,7 @@ void Scheduler::domain_failed(DomainState& domain, const Resolution& resolution,
                                         .enhanced = resolution.enhanced,
                                         .text = resolution.why},
                             .connection = {}};
-  leave_site(domain);
+  leave_site(domain, now);
   std::vector<Item*> sample;
   for (WaitingQueue* queue : domain.queues) {
     while (sample.size() < kSample && !queue->ready.empty()) {
@@ -186,7 +188,7 @@ Site& Scheduler::site_for(const Resolution& resolution, const std::shared_ptr<co
   return *known;
 }
 
-void Scheduler::leave_site(DomainState& domain) {
+void Scheduler::leave_site(DomainState& domain, Now now) {
   if (domain.site == nullptr) return;
   Site& site = *domain.site;
   for (WaitingQueue* queue : domain.queues) {
@@ -196,6 +198,7 @@ void Scheduler::leave_site(DomainState& domain) {
   }
   site.domains.erase(&domain);
   domain.site = nullptr;
+  probe(site, now);  // one of its queues may have been about to make the probe
 }
 
 void Scheduler::drop_site(Site& site) {
@@ -207,11 +210,12 @@ void Scheduler::drop_site(Site& site) {
 }
 
 void Scheduler::wake(DomainState& domain, Now now) {
-  // activate() may settle and evict, but neither makes nor removes a queue of the domain.
+  // join_lane() may settle and evict, but neither makes nor removes a queue of the domain.
   for (WaitingQueue* queue : domain.queues) {
-    if (!queue->ready.empty()) activate(*queue, now);
+    join_lane(*queue, now);
     if (queue->disk_due.has_value() && !queue->timer.has_value()) disk_is_due(*queue, now);
   }
+  if (domain.site != nullptr) dispatch(*domain.site, now);
 }
 
 void Scheduler::dispatch(Site& site, Now now) {
@@ -228,21 +232,45 @@ void Scheduler::dispatch(Site& site, Now now) {
   }
 }
 
-bool Scheduler::send_job(Site& site, std::size_t most, Now now) {
-  std::vector<Item*> items;
-  while (items.size() < std::max<std::size_t>(most, 1)) {
+// One of its deliveries is out: is more to be had from disk?
+void Scheduler::left_lane(Site& site, WaitingQueue& queue) {
+  --site.ready;
+  if (queue.ready.size() < kLow && queue.disk_due.has_value() && !queue.timer.has_value()) {
+    make_hungry(queue);
+  }
+}
+
+// What `item`'s message has for other domains of its site: it is one transaction.
+void Scheduler::pick_siblings(Site& site, const Item& item, std::vector<Item*>& picked, Now now) {
+  if (!item.has_siblings) return;
+  std::size_t count = 1;
+  for (Item* sibling : siblings_.at(item.key().message)) {
+    WaitingQueue& queue = *sibling->queue;
+    if (sibling == &item || sibling->state != Item::State::ready || !queue.in_lane ||
+        queue.domain->site != &site || Settlement::past_deadline(sibling->load, now.wall)) {
+      continue;
+    }
+    if (++count > kMostTogether) break;
+    site.lanes.take(*sibling);
+    left_lane(site, queue);
+    picked.push_back(sibling);
+  }
+}
+
+// The next deliveries of at most so many messages.
+std::vector<Item*> Scheduler::pick(Site& site, std::size_t most, Now now) {
+  std::vector<Item*> picked;
+  for (std::size_t messages = 0; messages < std::max<std::size_t>(most, 1);) {
     Item* item = site.lanes.next();
     if (item == nullptr) break;
-    --site.ready;
-    WaitingQueue& queue = *item->queue;
-    if (queue.ready.size() < kLow && queue.disk_due.has_value() && !queue.timer.has_value()) {
-      make_hungry(queue);
-    }
+    left_lane(site, *item->queue);
     if (Settlement::past_deadline(item->load, now.wall)) {
       settle(*item, settlement_.of_deadline(item->load, now.wall));
-    } else {
-      items.push_back(item);
+      continue;
     }
+    ++messages;
+    picked.push_back(item);
+    pick_siblings(site, *item, picked, now);
   }
   if (site.full && site.ready < kSiteReady / 2) {
     site.full = false;
@@ -252,6 +280,11 @@ bool Scheduler::send_job(Site& site, std::size_t most, Now now) {
       }
     }
   }
+  return picked;
+}
+
+bool Scheduler::send_job(Site& site, std::size_t most, Now now) {
+  const std::vector<Item*> items = pick(site, most, now);
   if (items.empty()) return false;
   const std::uint32_t number = site.take_slot();
   Site::Slot& slot = site.slots[number];
@@ -424,8 +457,8 @@ void Scheduler::probe(Site& site, Now now) {
   WaitingQueue* oldest = nullptr;
   for (const DomainState* domain : site.domains) {
     for (WaitingQueue* queue : domain->queues) {
-      if (!queue->disk_due.has_value() || queue->timer.has_value()) continue;
-      if (queue->leasing || queue->hungry) return;  // it will come
+      if (queue->leasing || queue->hungry) return;  // it comes, or hands the probe on
+      if (!may_lease(*queue, now)) continue;
       if (oldest == nullptr || queue->disk_due < oldest->disk_due) oldest = queue;
     }
   }

@@ -1,11 +1,13 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <set>
 #include <string>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "base/text.h"
 #include "service/queue/backoff.h"
@@ -97,16 +99,8 @@ TEST(Scheduler, OneBadRecipientDelaysNoOther) {
 
 TEST(Scheduler, DomainsWithTheSameHostsShareASiteAndItsLimit) {
   Desk desk;
-  for (const std::string domain : {"a.test", "b.test"}) {
-    desk.dns[domain] = {.kind = Resolution::Kind::found,
-                        .hosts = {},
-                        .site = "mx.big.test",
-                        .name = "mx.big.test",
-                        .enhanced = {},
-                        .why = {},
-                        .ttl = hours(1)};
-    desk.add_many(400, domain, "1");
-  }
+  desk.share_a_site({"a.test", "b.test"});
+  for (const std::string domain : {"a.test", "b.test"}) desk.add_many(400, domain, "1");
   std::set<std::uint64_t> sites;
   for (const Job& job : desk.jobs) sites.insert(job.site);
   EXPECT_EQ(sites.size(), 1U);
@@ -119,6 +113,64 @@ TEST(Scheduler, DomainsWithTheSameHostsShareASiteAndItsLimit) {
   EXPECT_LE(most, 20U);
   EXPECT_GT(most, 5U);
   EXPECT_EQ(desk.count(Kind::delivered), 800U);
+}
+
+// RFC 5321 §4.5.4.1
+TEST(Scheduler, WhatAMessageHasForOneSiteGoesTogetherWhateverTheDomains) {
+  QueueSettings settings;
+  settings.connections_per_site = 1;
+  Desk desk(settings);
+  desk.share_a_site({"a.test", "b.test", "c.test"});
+  for (const std::string domain : {"a.test", "b.test", "c.test", "other.test"}) {
+    desk.add(domain, {concat("first@", domain)});  // now their hosts are known
+    desk.turn();
+  }
+  while (desk.jobs.size() > 2) desk.finish(desk.take_job());
+  desk.add_many(500, "b.test", "1");
+  const MessageId id = desk.add({{"a.test", {"x@a.test"}},
+                                 {"b.test", {"x@b.test", "y@b.test"}},
+                                 {"c.test", {"x@c.test"}},
+                                 {"other.test", {"x@other.test"}}});
+  desk.turn();
+  std::size_t together = 0;
+  while (!desk.jobs.empty()) {
+    const Job job = desk.take_job();
+    std::vector<std::string> domains;
+    for (const Parcel& parcel : job.parcels) {
+      if (parcel.key.message == id) domains.push_back(parcel.key.queue.domain);
+    }
+    const auto first =
+        std::ranges::find(job.parcels, id, [](const Parcel& parcel) { return parcel.key.message; });
+    if (domains.size() == 3) {
+      ++together;
+      EXPECT_EQ((first + 1)->key.message, id);
+      EXPECT_EQ((first + 2)->key.message, id);
+    } else {
+      EXPECT_TRUE(domains.empty() || domains == std::vector<std::string>{"other.test"});
+    }
+    desk.finish(job);
+  }
+  EXPECT_EQ(together, 1U) << "it waited for the turn of one of them, once";
+  EXPECT_EQ(desk.count(Kind::delivered), 509U);
+  EXPECT_EQ(desk.scheduler->status().in_memory, 0U);
+}
+
+TEST(Scheduler, ADomainIsLookedUpAgainWhenItsTtlIsOver) {
+  Desk desk;
+  const auto sent_to = [&] {
+    desk.add("a.test", {"x@a.test"});
+    desk.turn();
+    const Job job = desk.take_job();
+    desk.finish(job);
+    return job.destination->name;
+  };
+  desk.share_a_site({"a.test"});
+  EXPECT_EQ(sent_to(), "mx.big.test");
+  desk.dns.at("a.test").site = desk.dns.at("a.test").name = "mx.new.test";
+  desk.pass(minutes(59));
+  EXPECT_EQ(sent_to(), "mx.big.test");
+  desk.pass(minutes(2));
+  EXPECT_EQ(sent_to(), "mx.new.test");
 }
 
 TEST(Scheduler, ANewsletterOf100000DoesNotDelayAPasswordResetByMoreThanOneSlot) {

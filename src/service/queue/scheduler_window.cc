@@ -123,7 +123,10 @@ void Scheduler::feed(Now now) {
     WaitingQueue& queue = *hungry_.front();
     hungry_.pop_front();
     queue.hungry = false;
-    if (!may_lease(queue, now)) continue;
+    if (!may_lease(queue, now)) {
+      hand_on(queue, now);
+      continue;
+    }
     const bool probing = outage_of(queue) != nullptr;
     queue.leasing = true;
     ++leases_out_;
@@ -176,7 +179,9 @@ void Scheduler::take_window(WaitingQueue& queue, LeasedRows& rows, Now now) {
         next = load.row.delivery.since + kYoung;
         break;
       }
-      admit(make_item(queue, std::move(load)), false, now);
+      Item& item = make_item(queue, std::move(load));
+      add_sibling(item);
+      admit(item, false, now);
     }
     queue.scanned = std::move(key);
   }
@@ -227,8 +232,14 @@ void Scheduler::finish_lease(WaitingQueue& queue, Now now) {
   }
   if (!queue.ready.empty()) activate(queue, now);
   if (queue.disk_due.has_value() && !queue.timer.has_value()) disk_is_due(queue, now);
-  // A probe that found nothing here looks elsewhere.
-  if (queue.domain != nullptr && queue.domain->site != nullptr) probe(*queue.domain->site, now);
+  hand_on(queue, now);
+}
+
+// `queue` was to lend its site or domain the mail to probe with, and has none: another one may.
+void Scheduler::hand_on(const WaitingQueue& queue, Now now) {
+  if (queue.domain == nullptr) return;
+  if (queue.domain->outage.down()) return probe(*queue.domain, now);
+  if (queue.domain->site != nullptr) probe(*queue.domain->site, now);
 }
 
 }  // namespace mail::queue

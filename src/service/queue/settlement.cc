@@ -294,16 +294,41 @@ std::vector<record::Notice> Settlement::notices_of_mailboxes(const Loaded& load,
   return notices;
 }
 
-Outcome Settlement::of_placement(const Loaded& load, Place place, Placement placement,
-                                 WallTime now) {
-  std::vector<RecipientOutcome> recipients;
-  for (const Placement::Refusal& refusal : placement.refused) {
+// RFC 3461 §5.2.7: an alias is told of as expanded, a list as the end of the way; where it was
+// asked.
+void Settlement::add_notices_of_expanded(const Loaded& load, const Placement& placement,
+                                         WallTime now, std::vector<record::Notice>& notices) {
+  for (const Expanded& expanded : placement.expanded) {
     for (const auto& pending : load.row.delivery.recipients) {
-      if (pending.recipient.address != refusal.recipient) continue;
-      recipients.push_back(end(load, pending, Kind::bounced, refusal.enhanced, refusal.why, now));
+      if (pending.recipient.address != expanded.recipient || !pending.recipient.notify.success) {
+        continue;
+      }
+      record::Notice notice = notice_of(load, pending, record::NoticeKind::expanded, now);
+      notice.status = "2.0.0";
+      notice.diagnostic = "sent on to the members of the alias";
+      auto told = notices_.decide(std::move(notice), pending.recipient, load.options);
+      if (told) notices.push_back(std::move(*told));
+      break;
     }
   }
+}
+
+Outcome Settlement::of_placement(const Loaded& load, Place place, Placement placement,
+                                 WallTime now) {
+  std::vector<record::PendingRecipient> known = load.row.delivery.recipients;
+  for (const Expanded& expanded : placement.expanded) {
+    for (const Recipient& member : expanded.members) known.push_back({member, "", false});
+  }
+  std::vector<RecipientOutcome> recipients;
+  for (const Placement::Refusal& refusal : placement.refused) {
+    const auto refused = std::ranges::find(
+        known, refusal.recipient,
+        [](const record::PendingRecipient& each) { return each.recipient.address; });
+    if (refused == known.end()) continue;
+    recipients.push_back(end(load, *refused, Kind::bounced, refusal.enhanced, refusal.why, now));
+  }
   std::vector<record::Notice> notices = notices_of_mailboxes(load, placement, now);
+  add_notices_of_expanded(load, placement, now, notices);
   return {.place = std::move(place),
           .at = now,
           .attempts = load.row.delivery.attempts,
@@ -311,7 +336,8 @@ Outcome Settlement::of_placement(const Loaded& load, Place place, Placement plac
           .rest = std::move(placement.deliveries),
           .from = {},
           .subject = {},
-          .notices = std::move(notices)};
+          .notices = std::move(notices),
+          .expanded = std::move(placement.expanded)};
 }
 
 Outcome Settlement::of_move(const Loaded& load, QueueName queue, WallTime due, WallTime now) {

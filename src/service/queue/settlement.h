@@ -69,6 +69,8 @@ class Settlement {
                     std::uint32_t attempts, WallTime now);
   std::vector<record::Notice> notices_of_mailboxes(const Loaded& load, const Placement& placement,
                                                    WallTime now);
+  void add_notices_of_expanded(const Loaded& load, const Placement& placement, WallTime now,
+                               std::vector<record::Notice>& notices);
   bool overdue(const Loaded& load, WallTime began) const;
   bool late(const Loaded& load, WallTime now) const;
 

@@ -7,6 +7,8 @@
 #include <functional>
 #include <iostream>
 #include <map>
+#include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <utility>
@@ -272,7 +274,9 @@ void Simulator::send(Job job) {
       }
     }
   }
-  if (job.parcels.size() > settings_.messages_per_job && job.parcels.size() > 10) {
+  std::set<MessageId> messages;
+  for (const Parcel& parcel : job.parcels) messages.insert(parcel.key.message);
+  if (messages.size() > settings_.messages_per_job && messages.size() > 10) {
     wrong("a job is too large");
   }
   trace(concat("job of ", job.parcels.size(), " to ", job.destination->name, " first ",
@@ -445,11 +449,17 @@ std::string Simulator::run() {
 
 namespace {
 
-// MAIL_SEED=n runs that seed alone and says what happens in it.
+std::optional<std::uint64_t> number_in(const char* variable) {
+  const char* text = std::getenv(variable);
+  if (text == nullptr) return std::nullopt;
+  return std::strtoull(text, nullptr, 10);
+}
+
+// MAIL_SEED=n runs that seed alone and says what happens in it; MAIL_SEEDS=n so many of them.
 void run_seeds(std::uint64_t count, Simulator::Options options) {
-  const char* given = std::getenv("MAIL_SEED");
-  const std::uint64_t first = given == nullptr ? 1 : std::strtoull(given, nullptr, 10);
-  const std::uint64_t last = given == nullptr ? count : first;
+  const std::optional<std::uint64_t> alone = number_in("MAIL_SEED");
+  const std::uint64_t first = alone.value_or(1);
+  const std::uint64_t last = alone.value_or(number_in("MAIL_SEEDS").value_or(count));
   int failures = 0;
   for (std::uint64_t seed = first; seed <= last && failures < 5; ++seed) {
     const std::string wrong = Simulator(seed, options).run();

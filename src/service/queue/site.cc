@@ -51,6 +51,13 @@ Item* Lanes::next() {
   return nullptr;
 }
 
+void Lanes::take(Item& item) {
+  WaitingQueue& queue = *item.queue;
+  --lanes_.at(queue.name.lane).deficit;
+  std::erase(queue.ready, &item);
+  if (queue.ready.empty()) remove(queue);
+}
+
 void Lanes::retire(Lane& lane) { lanes_.erase(lanes_.find(lane.name)); }
 
 void Lanes::remove(WaitingQueue& queue) {

@@ -34,6 +34,7 @@ class Lanes {
   void add(WaitingQueue& queue, std::int64_t weight);
   // The delivery whose turn it is, out of its queue; null: there is none.
   Item* next();
+  void take(Item& item);             // it goes with another, out of turn: its lane pays for it
   void remove(WaitingQueue& queue);  // from its lane, whatever it has ready
   bool empty() const { return queues_ == 0; }
 

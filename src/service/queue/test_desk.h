@@ -68,6 +68,13 @@ class Desk {
 
   MessageId add(const std::string& domain, std::vector<Recipient> recipients,
                 const std::string& lane = "1", const MailOptions& options = {}) {
+    std::map<std::string, std::vector<Recipient>> by_domain;
+    by_domain[domain] = std::move(recipients);
+    return add(std::move(by_domain), lane, options);
+  }
+  // One message for recipients of several domains.
+  MessageId add(std::map<std::string, std::vector<Recipient>> by_domain,
+                const std::string& lane = "1", const MailOptions& options = {}) {
     const MessageId id = MessageId::make(now.wall.time_since_epoch().count(), 1, ++messages_);
     Enqueued mail;
     mail.message = id;
@@ -79,17 +86,32 @@ class Desk {
     } else {
       mail.content = std::make_shared<const std::string>("mail");
     }
-    QueuedDelivery row{.key = {{"mx", domain, lane}, now.wall, id, 0}, .delivery = {}};
-    row.delivery.message = id;
-    row.delivery.since = now.wall;
-    row.delivery.reverse_path = "tom@gmail.test";
-    for (Recipient& recipient : recipients) {
-      row.delivery.recipients.push_back({std::move(recipient), {}, false});
+    std::uint32_t number = 0;
+    for (auto& [domain, recipients] : by_domain) {
+      QueuedDelivery row{.key = {{"mx", domain, lane}, now.wall, id, number++}, .delivery = {}};
+      row.delivery.message = id;
+      row.delivery.since = now.wall;
+      row.delivery.reverse_path = "tom@gmail.test";
+      for (Recipient& recipient : recipients) {
+        row.delivery.recipients.push_back({std::move(recipient), {}, false});
+      }
+      disk[row.key] = {row, options, 4, {}};
+      mail.deliveries.push_back(std::move(row));
     }
-    disk[row.key] = {row, options, 4, {}};
-    mail.deliveries.push_back(std::move(row));
     scheduler->enqueued(std::move(mail), now);
     return id;
+  }
+  // All these domains have the same hosts.
+  void share_a_site(const std::vector<std::string>& domains) {
+    for (const std::string& domain : domains) {
+      dns[domain] = {.kind = Resolution::Kind::found,
+                     .hosts = {},
+                     .site = "mx.big.test",
+                     .name = "mx.big.test",
+                     .enhanced = {},
+                     .why = {},
+                     .ttl = std::chrono::hours(1)};
+    }
   }
   void add_many(std::size_t count, const std::string& domain, const std::string& lane) {
     for (std::size_t i = 0; i < count; ++i) add(domain, {concat("u", i, "@", domain)}, lane);

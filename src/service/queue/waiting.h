@@ -39,7 +39,8 @@ struct Item {
   std::size_t charge = 0;                      // of the content memory
   WaitingQueue* queue = nullptr;
   State state = State::ready;
-  std::uint64_t site = 0;  // sending: which job
+  bool has_siblings = false;  // it is in Scheduler::siblings_
+  std::uint64_t site = 0;     // sending: which job
   std::uint32_t slot = 0;
 
   const QueueKey& key() const { return load.row.key; }

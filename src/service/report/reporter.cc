@@ -34,11 +34,12 @@ bool has_fact(const std::vector<record::Event>& events, std::string_view name) {
 }  // namespace
 
 Reporter::Reporter(MailStore& store, const DraftPlacer& placer, const Clock& clock,
-                   ReportSettings settings)
+                   ReportSettings settings, const DraftSigner* signer)
     : store_(store),
       placer_(placer),
       clock_(clock),
       settings_(std::move(settings)),
+      signer_(signer),
       to_postmaster_(settings_.postmaster_an_hour),
       to_sender_(settings_.sender_an_hour) {}
 
@@ -46,11 +47,17 @@ std::optional<record::Notice> Reporter::decide(record::Notice proposed, const Re
                                                const MailOptions& /*options*/) {
   // Kept though no sender is told: it may be a DSN of ours, of which postmaster then reads.
   if (proposed.reverse_path.empty() && proposed.kind == record::NoticeKind::failed) return proposed;
-  const bool local = placer_.is_local(domain_of(proposed.reverse_path));
+  const bool local = is_of_ours(proposed.reverse_path);
   if (!report::is_due(proposed.kind, recipient.notify, proposed.reverse_path, local)) {
     return std::nullopt;
   }
   return proposed;
+}
+
+// An address here that stands for a sender elsewhere (SRS) makes nobody local.
+bool Reporter::is_of_ours(const std::string& sender) const {
+  const bool rewritten = istarts_with(sender, "SRS0") || istarts_with(sender, "SRS1");
+  return !rewritten && placer_.is_local(domain_of(sender));
 }
 
 void Reporter::due(const std::vector<MessageId>& messages) {
@@ -203,6 +210,7 @@ Task<Reporter::Done> Reporter::send(const report::Telling& telling,
       co_await report::compose_dsn(store_, telling, original, notices, id);
   if (!composed) co_return Done::later;
   Draft draft = report::draft_of(telling, std::move(*composed), id, original.id, notices, placer_);
+  if (signer_ != nullptr) signer_->sign(draft);
   const bool comes_back = !draft.notices.empty();
   const Result<void> kept = co_await store_.commit(std::span(&draft, 1));
   if (!kept) {

@@ -20,6 +20,7 @@
 
 #include "base/clock.h"
 #include "base/task.h"
+#include "service/report/draft_signer.h"
 #include "service/report/dsn_draft.h"
 #include "service/report/notice_policy.h"
 #include "service/report/rate_cap.h"
@@ -39,8 +40,8 @@ struct ReportSettings {
 class Reporter final : public NoticePolicy {
  public:
   // All of it outlives the reporter.
-  Reporter(MailStore& store, const DraftPlacer& placer, const Clock& clock,
-           ReportSettings settings);
+  Reporter(MailStore& store, const DraftPlacer& placer, const Clock& clock, ReportSettings settings,
+           const DraftSigner* signer = nullptr);
 
   std::optional<record::Notice> decide(record::Notice proposed, const Recipient& recipient,
                                        const MailOptions& options) override;
@@ -57,6 +58,7 @@ class Reporter final : public NoticePolicy {
   };
   enum class Done : std::uint8_t { yes, later };
 
+  bool is_of_ours(const std::string& sender) const;
   void take_inbox();
   void add(MessageId message);
   Task<void> scan();
@@ -74,6 +76,7 @@ class Reporter final : public NoticePolicy {
   const DraftPlacer& placer_;
   const Clock& clock_;
   const ReportSettings settings_;
+  const DraftSigner* signer_;  // null: notices leave unsigned
 
   std::mutex mutex_;
   std::vector<MessageId> inbox_;  // guarded by mutex_

@@ -198,6 +198,15 @@ TEST_F(ReporterTest, ADsnGoesOutFromTheNullPathAndNobodyIsToldOfIt) {
   EXPECT_EQ(mail.content->size(), envelope.size);
 }
 
+TEST_F(ReporterTest, ASenderWhoWasRewrittenIsNobodyOfOurs) {
+  record::Notice delay;
+  delay.kind = record::NoticeKind::delayed;
+  delay.reverse_path = "tom@yahoo.test";
+  EXPECT_TRUE(reporter_->decide(delay, Recipient("a@away.test"), {}));
+  delay.reverse_path = "SRS0=abcd=JL=gmail.test=tom@yahoo.test";
+  EXPECT_FALSE(reporter_->decide(delay, Recipient("a@away.test"), {})) << "security.md 21";
+}
+
 TEST_F(ReporterTest, RequireTlsIsKeptAndThenOnlyTheHeaderComesBack) {
   Draft made = draft("tom@gmail.test", {"a@away.test"});
   made.options.ret = Ret::full;

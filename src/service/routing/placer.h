@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "codec/record/pending.h"
 #include "service/store/draft.h"
+#include "service/store/outcome.h"
 
 namespace mail {
 
@@ -23,13 +24,15 @@ struct Placement {
   };
   std::vector<Delivery> deliveries;  // with their reverse path and added fields
   std::vector<Refusal> refused;
+  std::vector<Expanded> expanded;  // whose members stand in the two instead of them
 };
 
 class Placer {
  public:
   virtual ~Placer() = default;
   virtual bool is_local(std::string_view domain) const = 0;
-  // Each recipient of `delivery` stands in the answer exactly once. Due now, where it is queued.
+  // Each recipient of `delivery`, or each member of what it has become, stands in the answer
+  // exactly once. Due now, where it is queued.
   virtual Placement place(const record::PendingDelivery& delivery, WallTime now) const = 0;
 };
 

@@ -26,6 +26,8 @@ std::string_view to_string(ClientTable::Admission admission) {
   switch (admission) {
     case ClientTable::Admission::server_full:
       return "max_connections";
+    case ClientTable::Admission::no_memory:
+      return "memory";
     case ClientTable::Admission::client_full:
       return "connections_per_client";
     case ClientTable::Admission::client_too_fast:

@@ -34,6 +34,7 @@ void ClientTable::forget_one(Open& open, const std::string& key) {
 
 ClientTable::Admission ClientTable::admit(const ClientKeys& keys, bool exempt,
                                           const SmtpLimits& limits, Limits& buckets, MonoTime now) {
+  if (memory_.is_short(now)) return Admission::no_memory;
   const std::lock_guard lock(mutex_);
   if (total_ >= limits.max_connections) return Admission::server_full;
   if (!exempt) {

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "codec/address/ip_address.h"
+#include "platform/os/memory.h"
 #include "service/auth/login_throttle.h"
 #include "service/policy/limits.h"
 
@@ -25,6 +26,11 @@ struct SmtpLimits {
   std::uint32_t network_messages_per_minute = 3'000;
   LoginLimits failed_logins;
   std::uint32_t recipients_per_hour = 1'000;  // of one account
+  // Of strangers on mx listeners; those on loopback only where that is wanted.
+  std::uint32_t sender_per_minute = 300;
+  std::uint32_t recipient_per_minute = 120;
+  std::uint32_t unknown_recipients_per_minute = 30;
+  bool rate_loopback = false;
 };
 
 // Under which a client is counted.
@@ -36,9 +42,12 @@ ClientKeys keys_of(const IpAddress& address);
 
 class ClientTable {
  public:
+  explicit ClientTable(std::uint64_t memory = os::memory_limit()) : memory_(memory) {}
+
   enum class Admission : std::uint8_t {
     admitted,
     server_full,
+    no_memory,
     client_full,
     client_too_fast,
     network_full,
@@ -50,9 +59,9 @@ class ClientTable {
   void leave(const ClientKeys& keys);
 
   std::size_t connections() const { return total_; }
-  // Few connections are left: idle ones get less time.
+  // Few connections are left, or little memory: idle ones get less time.
   bool stressed(const SmtpLimits& limits) const {
-    return total_ * 10 > std::size_t{limits.max_connections} * 9;
+    return memory_.was_short() || total_ * 10 > std::size_t{limits.max_connections} * 9;
   }
 
  private:
@@ -63,6 +72,7 @@ class ClientTable {
   Open by_client_;
   Open by_network_;
   std::atomic<std::size_t> total_{0};
+  os::MemoryWatch memory_;
 };
 
 }  // namespace mail

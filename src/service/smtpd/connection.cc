@@ -35,7 +35,7 @@ bool is_goodbye(std::string_view replies) {
 
 Connection::Connection(net::IoThread& thread, net::Stream stream,
                        std::shared_ptr<const ServedListener> settings, smtp::Peer peer,
-                       bool by_proxy, Services& services, ClientTable& clients)
+                       bool by_proxy, Services& services, ClientTable& clients, Pauses& pauses)
     : thread_(thread),
       stream_(std::move(stream)),
       settings_(std::move(settings)),
@@ -45,6 +45,7 @@ Connection::Connection(net::IoThread& thread, net::Stream stream,
       admitted_(!by_proxy),
       services_(services),
       clients_(clients),
+      pauses_(pauses),
       session_(settings_->listener, peer_, services.clock.mono_now()) {}
 
 Connection::~Connection() {
@@ -55,6 +56,7 @@ Connection::~Connection() {
 Task<void> Connection::run() {
   if (by_proxy_ && !co_await learn_client()) co_return;
   if (!co_await greet()) co_return;
+  if (!services_.judges.empty()) open_trial();
   while (!closed_) {
     if (std::optional<smtp::Action> action = session_.next()) {
       if (!perform_now(*action)) {
@@ -118,7 +120,12 @@ Task<Result<void>> Connection::start_tls() {
   co_return secured;
 }
 
-void Connection::take_input() { input_.remove_prefix(session_.consume(input_, now())); }
+void Connection::take_input() {
+  input_.remove_prefix(session_.consume(input_, now()));
+  if (on_trial_ && !session_.waiting_for_answer() && !session_.in_transaction()) {
+    end_trial_of_message();  // RSET, EHLO, or content that no judge is asked about
+  }
+}
 
 // The thread's buffer serves other sessions while this one waits.
 void Connection::keep_input() {
@@ -229,17 +236,12 @@ bool Connection::perform_now(smtp::Action& action) {
   if (const auto* ask = std::get_if<smtp::AskSender>(&action)) {
     if (hop_ != nullptr) hop_->begin_transaction();
     const smtp::SenderVerdict verdict = decide_sender(ask->reverse_path);
-    if (verdict == smtp::SenderVerdict::accept && !services_.judges.empty()) return false;
+    if (verdict == smtp::SenderVerdict::accept && trial_ != nullptr) return false;
     session_.answer(verdict);
     return true;
   }
   if (const auto* ask = std::get_if<smtp::AskRecipient>(&action)) {
-    bool judges_too = false;
-    const smtp::RecipientVerdict verdict = decide_recipient_now(ask->recipient, &judges_too);
-    const bool through = verdict == smtp::RecipientVerdict::accept && ends_elsewhere();
-    if (judges_too || through) return false;
-    session_.answer(verdict);
-    return true;
+    return answer_recipient_now(ask->recipient);
   }
   if (const auto* ask = std::get_if<smtp::AskLookup>(&action)) {
     session_.answer(look_up(*ask, *services_.control.snapshot()));
@@ -272,8 +274,7 @@ Task<void> Connection::perform(smtp::Action action) {
   } else if (auto* sender = std::get_if<smtp::AskSender>(&action)) {
     co_await ask_judges(std::move(sender->reverse_path));
   } else if (auto* recipient = std::get_if<smtp::AskRecipient>(&action)) {
-    co_await (ends_elsewhere() ? ask_hop(std::move(recipient->recipient))
-                               : ask_judges(std::move(recipient->recipient)));
+    co_await answer_recipient(std::move(recipient->recipient));
   } else if (std::holds_alternative<smtp::UpgradeToTls>(action)) {
     MAIL_ASSERT(input_.empty());  // the session refuses what stands behind STARTTLS
     if (!co_await start_tls()) {

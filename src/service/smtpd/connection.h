@@ -12,6 +12,8 @@
 #include "platform/net/io_thread.h"
 #include "platform/net/stream.h"
 #include "service/end_to_end/hop_conversation.h"
+#include "service/smtpd/pauses.h"
+#include "service/smtpd/recipient.h"
 #include "service/smtpd/smtpd.h"
 
 namespace mail {
@@ -24,7 +26,7 @@ class Connection {
   // admitted already.
   Connection(net::IoThread& thread, net::Stream stream,
              std::shared_ptr<const ServedListener> settings, smtp::Peer peer, bool by_proxy,
-             Services& services, ClientTable& clients);
+             Services& services, ClientTable& clients, Pauses& pauses);
   ~Connection();  // makes room for another
 
   Task<void> run();  // to the end of the session
@@ -62,11 +64,14 @@ class Connection {
 
   // questions.cc
   smtp::SenderVerdict decide_sender(const ReversePath& path);
-  Task<void> ask_judges(ReversePath path);
   bool client_may_send_more();
   bool account_may_send_more();
-  smtp::RecipientVerdict decide_recipient_now(const Mailbox& recipient, bool* ask_judges_too);
-  Task<void> ask_judges(Mailbox recipient);
+  // Duty addresses are not (RFC 5321 §4.5.1).
+  bool is_heard(const RecipientDecision& decision) const {
+    return trial_ != nullptr && !decision.always_taken;
+  }
+  bool answer_recipient_now(const Mailbox& recipient);
+  Task<void> answer_recipient(Mailbox recipient);
   Task<void> check_login(smtp::AskLogin login);
   Task<void> step_login(smtp::AskSaslStep step);
   void answer_login(Authenticator::Answer answer);
@@ -74,6 +79,23 @@ class Connection {
   Task<void> stage(std::string chunk);
   Task<void> drop_staged();
   Task<void> commit(smtp::JudgeAndCommit input);
+
+  // rates.cc
+  enum class Pace : std::uint8_t { quick, slow, refuse };
+  bool is_rated() const;
+  Pace pace(const std::string& key, std::uint32_t per_minute);
+  bool sender_may_send_more(const ReversePath& path);
+  void rate_recipient(const Mailbox& recipient, RecipientDecision& decision);
+
+  // hearing.cc: what the judges are told and asked
+  void open_trial();
+  Task<void> ask_judges(ReversePath path);
+  Task<void> ask_judges(Mailbox recipient);
+  Task<bool> recipient_refused(const Mailbox& recipient);
+  void answer_refusal(const Verdict& verdict, std::string_view whom);
+  Task<void> let_hear(std::string_view first_chunk);
+  Task<void> let_hear_rest(const smtp::JudgeAndCommit& input);
+  void end_trial_of_message();
 
   // through.cc: mode = "end-to-end"
   Task<void> ask_hop(Mailbox recipient);
@@ -90,7 +112,14 @@ class Connection {
   bool admitted_;
   Services& services_;
   ClientTable& clients_;
+  Pauses& pauses_;
   smtp::ServerSession session_;  // begun anew after the handshake, where TLS is implicit
+
+  RecipientDecision decision_;  // about the recipient that is asked about
+
+  std::unique_ptr<Trial> trial_;  // null where no judge has a say
+  bool on_trial_ = false;         // a transaction, from MAIL on
+  bool heard_ = false;            // its first chunk
 
   std::string_view input_;  // read, not yet taken; in the thread's buffer or in rest_
   std::string rest_;        // owns input_ across a wait

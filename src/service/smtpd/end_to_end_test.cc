@@ -32,7 +32,12 @@ struct NullMx final : dns::Resolver {
 
 struct OneMind final : Judge {
   explicit OneMind(Verdict the_verdict) : verdict(std::move(the_verdict)) {}
-  Task<Verdict> message(const smtp::Client&, Draft&) override { co_return verdict; }
+  std::unique_ptr<Hearing> open(const Case&) override { return std::make_unique<Voice>(verdict); }
+  struct Voice final : Hearing {
+    explicit Voice(const Verdict& said_now) : said(said_now) {}
+    Task<Verdict> message(Draft&) override { co_return said; }
+    const Verdict& said;
+  };
   Verdict verdict;
 };
 
@@ -151,7 +156,7 @@ TEST_F(EndToEnd, AHopThatIsSilentAtRcptIsNotReached) {
 
 TEST_F(EndToEnd, WhatAJudgeSaysIsSaidBeforeTheHopHearsOfContent) {
   OneMind judge{Reject{"spam"}};
-  judges_ = JudgeChain({&judge});
+  judges_ = {&judge};
   TestHop hop({});
   start_with(hop);
   TestClient client(address());

@@ -21,13 +21,7 @@ using smtp::SenderVerdict;
 
 constexpr Milliseconds kMinute{60'000};
 constexpr Milliseconds kHour{3'600'000};
-
-// Hold and discard at MAIL or RCPT concern the message: its own judge decides then.
-SenderVerdict sender_verdict(const Verdict& verdict) {
-  if (std::holds_alternative<Reject>(verdict)) return SenderVerdict::refused;
-  if (std::holds_alternative<Defer>(verdict)) return SenderVerdict::try_later;
-  return SenderVerdict::accept;
-}
+constexpr Milliseconds kSlowAnswer{2'000};
 
 // A user beyond ASCII may be spelled in any way that mail to it may be.
 std::string account_name(std::string user) {
@@ -49,12 +43,7 @@ SenderVerdict Connection::decide_sender(const ReversePath& path) {
   if (client.login.empty() && !peer_.may_relay && !client_may_send_more()) {
     return SenderVerdict::too_many;
   }
-  return SenderVerdict::accept;
-}
-
-Task<void> Connection::ask_judges(ReversePath path) {
-  const Verdict verdict = co_await services_.judges.sender(session_.client(), path);
-  session_.answer(sender_verdict(verdict));
+  return sender_may_send_more(path) ? SenderVerdict::accept : SenderVerdict::too_fast;
 }
 
 bool Connection::client_may_send_more() {
@@ -78,23 +67,34 @@ bool Connection::account_may_send_more() {
   return false;
 }
 
-RecipientVerdict Connection::decide_recipient_now(const Mailbox& recipient, bool* ask_judges_too) {
+// False: it takes waiting, and answer_recipient() goes on.
+bool Connection::answer_recipient_now(const Mailbox& recipient) {
   const auto directory = services_.control.snapshot();
-  const RecipientDecision decision =
-      decide_recipient(*settings_->listener, session_.client(), session_.transaction(), recipient,
-                       *directory, services_.store);
-  if (decision.verdict == RecipientVerdict::accept && !account_may_send_more()) {
-    return RecipientVerdict::too_many;
+  decision_ = decide_recipient(*settings_->listener, session_.client(), session_.transaction(),
+                               recipient, *directory, services_.store);
+  rate_recipient(recipient, decision_);
+  if (decision_.verdict == RecipientVerdict::accept && !account_may_send_more()) {
+    decision_.verdict = RecipientVerdict::too_many;
   }
-  *ask_judges_too = decision.verdict == RecipientVerdict::accept && !decision.always_taken &&
-                    !services_.judges.empty();
-  return decision.verdict;
+  if (decision_.slowly || (decision_.verdict == RecipientVerdict::accept &&
+                           (ends_elsewhere() || is_heard(decision_)))) {
+    return false;
+  }
+  session_.answer(decision_.verdict);
+  return true;
 }
 
-Task<void> Connection::ask_judges(Mailbox recipient) {
-  const Verdict verdict =
-      co_await services_.judges.recipient(session_.client(), session_.transaction(), recipient);
-  session_.answer(verdict_of(verdict));
+Task<void> Connection::answer_recipient(Mailbox recipient) {
+  if (decision_.slowly) co_await pauses_.until(now() + kSlowAnswer);
+  if (decision_.verdict != RecipientVerdict::accept) {
+    session_.answer(decision_.verdict);
+  } else if (ends_elsewhere()) {
+    co_await ask_hop(std::move(recipient));
+  } else if (is_heard(decision_)) {
+    co_await ask_judges(std::move(recipient));
+  } else {
+    session_.answer(decision_.verdict);
+  }
 }
 
 Task<void> Connection::check_login(smtp::AskLogin login) {
@@ -143,6 +143,7 @@ void Connection::answer_login(Authenticator::Answer answer) {
 DataVerdict Connection::begin_message() {
   staged_chunks_ = 0;
   stage_failed_.reset();
+  heard_ = false;
   if (hop_ != nullptr && !hop_->fits_content()) return {DataVerdict::Kind::no_eight_bit, {}};
   if (!services_.store.healthy()) return {DataVerdict::Kind::try_later, {}};
   id_ = services_.store.next_id();
@@ -154,6 +155,14 @@ DataVerdict Connection::begin_message() {
 // A chunk that could not be kept is told at the end of data: only then a reply is due.
 Task<void> Connection::stage(std::string chunk) {
   if (stage_failed_) co_return;
+  if (trial_ != nullptr) {
+    // A copy: the session may end, and forget it, while a judge waits.
+    if (!heard_) {
+      const std::string first(session_.first_chunk());
+      co_await let_hear(first);
+    }
+    co_await trial_->body(chunk);
+  }
   const auto staged = co_await services_.store.stage(id_, staged_chunks_ + 1, std::move(chunk));
   if (staged) {
     ++staged_chunks_;
@@ -173,10 +182,12 @@ Task<void> Connection::commit(smtp::JudgeAndCommit input) {
   if (stage_failed_ == Errc::storage_full || services_.store.storage_low()) {
     verdict.kind = CommitVerdict::Kind::storage_full;
   } else if (!stage_failed_) {
+    if (trial_ != nullptr) co_await let_hear_rest(input);
     verdict = co_await services_.spool.accept(id_, settings_->listener, session_.client(),
                                               session_.transaction(), settings_->routes,
-                                              std::move(input), staged_chunks_);
+                                              std::move(input), staged_chunks_, trial_.get());
   }
+  if (trial_ != nullptr) end_trial_of_message();
   session_.answer(verdict);
 }
 

@@ -39,30 +39,30 @@ RecipientVerdict decide_local(const Resolution& resolution, const smtp::Transact
 
 }  // namespace
 
-RecipientVerdict verdict_of(const Verdict& verdict) {
-  if (std::holds_alternative<Reject>(verdict)) return RecipientVerdict::refused;
-  if (std::holds_alternative<Defer>(verdict)) return RecipientVerdict::try_later;
-  return RecipientVerdict::accept;
-}
-
 RecipientDecision decide_recipient(const smtp::SmtpListener& listener, const smtp::Client& client,
                                    const smtp::Transaction& transaction, const Mailbox& recipient,
                                    const Directory& directory, const MailStore& store) {
   const Resolution resolution = directory.resolve(recipient);
   if (resolution.kind == Resolution::Kind::not_local) {
-    return {may_relay(listener, client) ? RecipientVerdict::accept : RecipientVerdict::relay_denied,
+    return {may_relay(listener, client) ? RecipientVerdict::accept
+                                        : RecipientVerdict::relay_denied};
+  }
+  if (resolution.always_taken) return {.verdict = RecipientVerdict::accept, .always_taken = true};
+  if (resolution.rewritten) {
+    // A notice about what we sent on, and nothing else: its address is no way to relay.
+    return {transaction.reverse_path.mailbox ? RecipientVerdict::relay_denied
+                                             : RecipientVerdict::accept,
             false};
   }
-  if (resolution.always_taken) return {RecipientVerdict::accept, true};
   // "victim%elsewhere@here" is nobody's address but somebody's attempt; no catch-all takes it.
   if (hides_another_hop(recipient) && directory.account(recipient.key()) == nullptr &&
       directory.alias(recipient.key()) == nullptr) {
-    return {RecipientVerdict::relay_denied, false};
+    return {RecipientVerdict::relay_denied};
   }
   if (resolution.kind == Resolution::Kind::unknown_user) {
-    return {RecipientVerdict::unknown_user, false};
+    return {RecipientVerdict::unknown_user};
   }
-  return {decide_local(resolution, transaction, directory, store), false};
+  return {decide_local(resolution, transaction, directory, store)};
 }
 
 }  // namespace mail

@@ -4,7 +4,6 @@
 
 #include "codec/smtp/server_session.h"
 #include "service/directory/directory.h"
-#include "service/policy/verdict.h"
 #include "service/spool/spool.h"
 #include "service/store/mail_store.h"
 
@@ -13,11 +12,8 @@ namespace mail {
 struct RecipientDecision {
   smtp::RecipientVerdict verdict = smtp::RecipientVerdict::try_later;
   bool always_taken = false;  // no judge is asked (RFC 5321 §4.5.1)
+  bool slowly = false;        // the answer is to come late
 };
-
-// What a judge's word means for it. Hold and discard at RCPT concern the message: its own judge
-// decides then.
-smtp::RecipientVerdict verdict_of(const Verdict& verdict);
 
 RecipientDecision decide_recipient(const smtp::SmtpListener& listener, const smtp::Client& client,
                                    const smtp::Transaction& transaction, const Mailbox& recipient,

@@ -6,7 +6,7 @@
 
 namespace mail {
 Site::Site(net::IoThread& thread, Services& services, ClientTable& clients)
-    : thread_(thread), services_(services), clients_(clients) {}
+    : thread_(thread), services_(services), clients_(clients), pauses_(thread) {}
 
 void Site::take(net::Stream stream, std::shared_ptr<const ServedListener> settings) {
   const auto address = IpAddress::parse(stream.peer_address());
@@ -24,7 +24,7 @@ Task<void> Site::serve(net::Stream stream, std::shared_ptr<const ServedListener>
                        smtp::Peer peer, bool by_proxy) {
   {
     Connection connection(thread_, std::move(stream), std::move(settings), peer, by_proxy,
-                          services_, clients_);
+                          services_, clients_, pauses_);
     link(connection);
     co_await connection.run();
     unlink(connection);
@@ -48,6 +48,7 @@ void Site::unlink(Connection& connection) {
 void Site::begin_stop() {
   stopping_ = true;
   for (Connection* each = first_; each != nullptr; each = each->next) each->shut_down();
+  pauses_.end_all();
   report_if_idle();
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/executor.h"
 #include "service/smtpd/connection.h"
+#include "service/smtpd/pauses.h"
 
 namespace mail {
 
@@ -33,6 +34,7 @@ class Site {
   Services& services_;
   ClientTable& clients_;
   TaskSet tasks_;
+  Pauses pauses_;
   Connection* first_ = nullptr;
   bool stopping_ = false;
 

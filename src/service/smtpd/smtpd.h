@@ -33,7 +33,7 @@ struct Services {
   MailStore& store;
   ControlStore& control;
   Authenticator& authenticator;
-  JudgeChain& judges;
+  const std::vector<Judge*>& judges;  // does not change
   Spool& spool;
   Limits& limits;
   const Clock& clock;

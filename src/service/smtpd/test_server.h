@@ -103,7 +103,7 @@ class SmtpServerTest : public testing::Test {
     EXPECT_TRUE(control_->add_domain(*Domain::parse("yahoo.test"), ""));
     jerry_ = add_account("jerry@yahoo.test", std::nullopt);
     authenticator_ = std::make_unique<Authenticator>(*control_, pool_, clock_);
-    spool_ = std::make_unique<Spool>(store_, *control_, judges_, clock_, outgoing_, notices_);
+    spool_ = std::make_unique<Spool>(store_, *control_, clock_, outgoing_, notices_);
     listener_.address = "127.0.0.1:0";
     listener_.hostname = "mx.yahoo.test";
     listener_.tls = smtp::TlsMode::none;
@@ -172,7 +172,7 @@ class SmtpServerTest : public testing::Test {
   std::unique_ptr<ControlStore> control_;
   AccountId jerry_;
   ModelMailStore store_{clock_};
-  JudgeChain judges_;
+  std::vector<Judge*> judges_;
   WorkerPool pool_{1, 16};
   LocalLimits buckets_;
   std::unique_ptr<Authenticator> authenticator_;

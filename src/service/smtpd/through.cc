@@ -21,14 +21,7 @@ Task<void> Connection::ask_hop(Mailbox recipient) {
     session_.answer(RecipientVerdict::elsewhere);
     co_return;
   }
-  if (!services_.judges.empty()) {
-    const Verdict verdict =
-        co_await services_.judges.recipient(session_.client(), session_.transaction(), recipient);
-    if (const auto said = verdict_of(verdict); said != RecipientVerdict::accept) {
-      session_.answer(said);
-      co_return;
-    }
-  }
+  if (trial_ != nullptr && co_await recipient_refused(recipient)) co_return;
   if (hop_ == nullptr) {
     MAIL_ASSERT(services_.next_hops != nullptr);
     hop_ = std::make_unique<HopConversation>(*services_.next_hops, thread_, settings_->routes);
@@ -41,13 +34,17 @@ Task<void> Connection::send_through(smtp::JudgeAndCommit input) {
   Draft draft;
   draft.id = id_;
   draft.staged_chunks = staged_chunks_;
-  Kind kind = Kind::try_later;
+  smtp::CommitVerdict verdict{Kind::try_later, id_};
+  Kind& kind = verdict.kind;
   if (stage_failed_ == Errc::storage_full || services_.store.storage_low()) {
     kind = Kind::storage_full;
   } else if (!stage_failed_) {
-    kind = co_await services_.spool.prepare(draft, *settings_->listener, session_.client(),
-                                            session_.transaction(), std::move(input));
+    if (trial_ != nullptr) co_await let_hear_rest(input);
+    verdict =
+        co_await services_.spool.prepare(draft, *settings_->listener, session_.client(),
+                                         session_.transaction(), std::move(input), trial_.get());
   }
+  if (trial_ != nullptr) end_trial_of_message();
   // Nothing waits in this mode: what is to be held stays with the client until it is decided.
   const bool accepted = kind == Kind::accepted;
   const bool held = accepted && std::holds_alternative<Held>(draft.deliveries.front().target);
@@ -60,7 +57,7 @@ Task<void> Connection::send_through(smtp::JudgeAndCommit input) {
   }
   if (!goes_on) {
     if (kind != Kind::accepted) co_await services_.store.drop_staged(id_);
-    session_.answer(smtp::CommitVerdict{kind, id_});
+    session_.answer(verdict);
     co_return;
   }
   HopConversation::Outcome outcome = co_await hop_->send(draft);

@@ -76,9 +76,26 @@ Expansion::Final Expansion::final_of(const Resolution::Member& member, const Rec
     return {Recipient(member.address),
             draft_.reverse_path.empty() ? std::string() : member.list_owner};
   }
-  Final out{{member.address, asked.notify, asked.original}, draft_.reverse_path};
+  Final out{{member.address, asked.notify, asked.original},
+            member.account ? draft_.reverse_path : path_sent_on(asked.address)};
   if (!alone) out.recipient.notify.success = false;  // RFC 3461 §5.2.7.3 (c)
   return out;
+}
+
+// RFC 5321 §3.9.1 keeps the sender, whose SPF record does not know us: so it is written anew, at
+// the domain the mail was for, unless the sender is ours.
+std::string Expansion::path_sent_on(std::string_view alias) const {
+  const std::string& sender = draft_.reverse_path;
+  const Forwarding* forwarding = directory_.forwarding();
+  if (forwarding == nullptr || sender.empty() || is_ours(domain_of(sender))) return sender;
+  std::string_view domain = domain_of(alias);
+  if (!is_ours(domain)) domain = directory_.domains().front().name;  // "Postmaster" alone
+  return forwarding->rewrite(sender, domain).value_or(sender);
+}
+
+bool Expansion::is_ours(std::string_view domain) const {
+  const Result<Domain> parsed = Domain::parse(domain);
+  return parsed && directory_.is_local(*parsed);
 }
 
 bool Expansion::place(const Resolution::Member& member, Final recipient) {

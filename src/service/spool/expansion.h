@@ -41,6 +41,8 @@ class Expansion {
 
   void expand(const Recipient& name, const Resolution& resolution);
   Final final_of(const Resolution::Member& member, const Recipient& asked, bool alone) const;
+  std::string path_sent_on(std::string_view alias) const;
+  bool is_ours(std::string_view domain) const;
   // False: it has the message already.
   bool place(const Resolution::Member& member, Final recipient);
   bool place_elsewhere(Final recipient);

@@ -9,25 +9,23 @@
 namespace mail {
 namespace {
 
-// What the expansion of one recipient found, under the name it waited by.
+// What the expansion of one recipient found, under the name it waited by; several under their own.
 void take_over(Draft found, const Recipient& waited, Placement& placement) {
-  if (found.deliveries.size() > 1 || found.deliveries.front().recipients.size() > 1) {
-    placement.deliveries.push_back(
-        {.target = Held{concat(waited.address,
-                               " has become an alias of several while the message waited; send it "
-                               "to them again")},
-         .recipients = {waited},
-         .reverse_path = std::move(found.reverse_path),
-         .added_fields = {}});
-    return;
+  const bool several =
+      found.deliveries.size() > 1 || found.deliveries.front().recipients.size() > 1;
+  Expanded expanded{waited.address, {}};
+  for (Delivery& delivery : found.deliveries) {
+    if (!several) delivery.recipients.front() = waited;
+    for (const Recipient& each : delivery.recipients) {
+      expanded.members.push_back(each);
+      if (const auto* bounced = std::get_if<Bounced>(&delivery.target)) {
+        placement.refused.push_back({each.address, "5.1.2", bounced->reason});
+      }
+    }
+    if (std::holds_alternative<Bounced>(delivery.target)) continue;
+    placement.deliveries.push_back(std::move(delivery));
   }
-  Delivery& delivery = found.deliveries.front();
-  if (const auto* bounced = std::get_if<Bounced>(&delivery.target)) {
-    placement.refused.push_back({waited.address, "5.1.2", bounced->reason});
-    return;
-  }
-  delivery.recipients.front() = waited;
-  placement.deliveries.push_back(std::move(delivery));
+  if (several) placement.expanded.push_back(std::move(expanded));
 }
 
 // The mailbox of a recipient that somebody can get mail for, or why not.

@@ -22,8 +22,6 @@ class SpoolPlacer final : public Placer, public DraftPlacer {
   void reload(std::shared_ptr<const Routes> routes);
 
   bool is_local(std::string_view domain) const override;
-  // An address that became an alias of several while its mail waited: the mail is held, with the
-  // reason, since a delivery that waits can not become many.
   Placement place(const record::PendingDelivery& delivery, WallTime now) const override;
   std::optional<Placement::Refusal> address(Draft& draft,
                                             const Recipient& recipient) const override;

@@ -43,11 +43,18 @@ TEST_F(PlacerTest, AnAliasOfOneGoesToItsMember) {
   EXPECT_EQ(placement.deliveries[0].recipients[0].address, "boss@yahoo.test");
 }
 
-TEST_F(PlacerTest, AnAliasOfSeveralIsHeldAndNothingIsLost) {
-  ASSERT_TRUE(control_->add_alias("team@yahoo.test", {"jerry@yahoo.test", "spike@yahoo.test"}));
-  const Placement placement = place({"team@yahoo.test"});
-  ASSERT_EQ(placement.deliveries.size(), 1u);
-  EXPECT_TRUE(std::holds_alternative<Held>(placement.deliveries[0].target));
+TEST_F(PlacerTest, AnAliasOfSeveralGoesToEachOfThem) {
+  ASSERT_TRUE(control_->add_alias("team@yahoo.test",
+                                  {"jerry@yahoo.test", "spike@yahoo.test", "x@other.test"}));
+  const Placement placement = place({"team@yahoo.test", "jerry@yahoo.test"});
+  ASSERT_EQ(placement.deliveries.size(), 4u);
+  EXPECT_EQ(std::get<ToMailbox>(placement.deliveries[0].target).account, jerry_);
+  EXPECT_EQ(std::get<ToMailbox>(placement.deliveries[1].target).account, spike_);
+  EXPECT_EQ(std::get<ToRoute>(placement.deliveries[2].target).queue.domain, "other.test");
+  ASSERT_EQ(placement.expanded.size(), 1u);
+  EXPECT_EQ(placement.expanded[0].recipient, "team@yahoo.test");
+  EXPECT_EQ(placement.expanded[0].members,
+            (std::vector<Recipient>{"jerry@yahoo.test", "spike@yahoo.test", "x@other.test"}));
 }
 
 TEST_F(PlacerTest, MailOfOurOwnGoesToEachMemberOfAnAlias) {

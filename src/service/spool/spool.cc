@@ -115,8 +115,20 @@ std::string_view reason_of(Kind kind) {
   }
 }
 
-void log_refusal(MessageId id, std::string_view reason) {
-  log::info("message.refused", {{"id", id.to_string()}, {"reason", reason}});
+using Facts = std::vector<record::Fact>;
+
+// `learnt`: what judges found out, "spf" and the like.
+void log_refusal(MessageId id, std::string_view reason, const Facts& learnt = {}) {
+  if (!log::enabled(log::Level::info)) return;
+  std::vector<log::Field> fields{{"id", id.to_string()}, {"reason", reason}};
+  for (const record::Fact& fact : learnt) fields.emplace_back(fact.name, fact.value);
+  log::write(log::Level::info, "message.refused", fields);
+}
+
+// Of the `received` event, behind the first `known`.
+Facts learnt_of(const Draft& draft, std::size_t known) {
+  const Facts& facts = draft.events.front().facts;
+  return {facts.begin() + static_cast<std::ptrdiff_t>(std::min(known, facts.size())), facts.end()};
 }
 
 Kind kind_of(const Error& error) {
@@ -149,12 +161,10 @@ std::string Spool::trace_fields(MessageId id, const smtp::SmtpListener& listener
   return out;
 }
 
-Task<smtp::CommitVerdict> Spool::accept(MessageId id,
-                                        std::shared_ptr<const smtp::SmtpListener> listener,
-                                        const smtp::Client& client,
-                                        const smtp::Transaction& transaction,
-                                        std::shared_ptr<const Routes> routes,
-                                        smtp::JudgeAndCommit input, std::uint32_t staged_chunks) {
+Task<smtp::CommitVerdict> Spool::accept(
+    MessageId id, std::shared_ptr<const smtp::SmtpListener> listener, const smtp::Client& client,
+    const smtp::Transaction& transaction, std::shared_ptr<const Routes> routes,
+    smtp::JudgeAndCommit input, std::uint32_t staged_chunks, Trial* trial) {
   const MonoTime started = clock_.mono_now();
   const bool staged = staged_chunks > 0 || !input.last_chunk.empty();
   Draft draft;
@@ -163,8 +173,10 @@ Task<smtp::CommitVerdict> Spool::accept(MessageId id,
   draft.reverse_path = transaction.reverse_path.to_string();
   draft.options = transaction.options;
   draft.staged_chunks = staged_chunks;
-  Kind kind =
-      store_.storage_low() ? Kind::storage_full : take_content(draft, *listener, input, staged);
+  smtp::CommitVerdict verdict{.id = id};
+  Kind& kind = verdict.kind;
+  Facts learnt;
+  kind = store_.storage_low() ? Kind::storage_full : take_content(draft, *listener, input, staged);
   if (kind != Kind::accepted) {
     log_refusal(id, reason_of(kind));
   } else {
@@ -174,7 +186,7 @@ Task<smtp::CommitVerdict> Spool::accept(MessageId id,
     for (const smtp::TakenRecipient& recipient : transaction.recipients) {
       expansion.add(recipient, recipient.to_recipient(), client.login);
     }
-    if (!judges_.empty()) kind = co_await judge(client, draft);
+    if (trial != nullptr) verdict = co_await judge(*trial, draft, &learnt);
   }
   const std::size_t recipients = count_recipients(draft);
   const std::uint64_t size = draft.size;
@@ -184,28 +196,32 @@ Task<smtp::CommitVerdict> Spool::accept(MessageId id,
   if (kind == Kind::accepted) kind = co_await commit(draft);
   if (kind != Kind::accepted && staged) co_await store_.drop_staged(id);
   if (kind == Kind::accepted && log::enabled(log::Level::info)) {
-    log::info("message.accepted", {{"id", id.to_string()},
+    std::vector<log::Field> fields{{"id", id.to_string()},
                                    {"from", transaction.reverse_path.to_string()},
                                    {"recipients", recipients},
                                    {"size", size},
                                    {"client", client.peer.address.to_string()},
                                    {"protocol", client.protocol(transaction.options.smtputf8)},
-                                   {"ms", (clock_.mono_now() - started) / Milliseconds(1)}});
+                                   {"ms", (clock_.mono_now() - started) / Milliseconds(1)}};
+    for (const record::Fact& fact : learnt) fields.emplace_back(fact.name, fact.value);
+    log::write(log::Level::info, "message.accepted", fields);
   }
-  co_return smtp::CommitVerdict{.kind = kind, .id = id};
+  co_return verdict;
 }
 
-Task<Kind> Spool::prepare(Draft& draft, const smtp::SmtpListener& listener,
-                          const smtp::Client& client, const smtp::Transaction& transaction,
-                          smtp::JudgeAndCommit input) {
+Task<smtp::CommitVerdict> Spool::prepare(Draft& draft, const smtp::SmtpListener& listener,
+                                         const smtp::Client& client,
+                                         const smtp::Transaction& transaction,
+                                         smtp::JudgeAndCommit input, Trial* trial) {
   draft.received_at = clock_.wall_now();
   draft.reverse_path = transaction.reverse_path.to_string();
   draft.options = transaction.options;
   const bool staged = draft.staged_chunks > 0 || !input.last_chunk.empty();
-  Kind kind = take_content(draft, listener, input, staged);
+  smtp::CommitVerdict verdict{.kind = take_content(draft, listener, input, staged), .id = draft.id};
+  Kind& kind = verdict.kind;
   if (kind != Kind::accepted) {
     log_refusal(draft.id, reason_of(kind));
-    co_return kind;
+    co_return verdict;
   }
   draft.events.push_back(received_event(draft, listener, client));
   Delivery delivery{.target = Relayed{},
@@ -222,22 +238,24 @@ Task<Kind> Spool::prepare(Draft& draft, const smtp::SmtpListener& listener,
     draft.recipients.push_back(std::move(recipient));
   }
   draft.deliveries.push_back(std::move(delivery));
-  if (!judges_.empty()) kind = co_await judge(client, draft);
+  Facts learnt;
+  if (trial != nullptr) verdict = co_await judge(*trial, draft, &learnt);
   if (kind == Kind::accepted && !input.last_chunk.empty()) {
     kind = co_await stage_last(draft, std::move(input.last_chunk));
   }
-  co_return kind;
+  co_return verdict;
 }
 
-Task<Kind> Spool::judge(const smtp::Client& client, Draft& draft) {
-  Verdict verdict = co_await judges_.judge(client, draft);
-  if (const auto* reject = std::get_if<Reject>(&verdict)) {
-    log_refusal(draft.id, reject->reason);
-    co_return Kind::refused;
-  }
-  if (const auto* defer = std::get_if<Defer>(&verdict)) {
-    log_refusal(draft.id, defer->reason);
-    co_return Kind::try_later;
+Task<smtp::CommitVerdict> Spool::judge(Trial& trial, Draft& draft,
+                                       std::vector<record::Fact>* learnt) {
+  const std::size_t known = draft.events.front().facts.size();
+  Verdict verdict = co_await trial.message(draft);
+  if (std::holds_alternative<Reject>(verdict) || std::holds_alternative<Defer>(verdict)) {
+    RefusalWords said = words_of(verdict, draft.id.to_string(), smtp::kMessageRefused.text);
+    log_refusal(draft.id, said.reason, learnt_of(draft, known));
+    co_return smtp::CommitVerdict{.kind = said.permanent ? Kind::refused : Kind::try_later,
+                                  .id = draft.id,
+                                  .words = std::move(said.words)};
   }
   if (auto* hold = std::get_if<Hold>(&verdict)) {
     send_all_to(Held{std::move(hold->reason)}, draft);
@@ -246,7 +264,8 @@ Task<Kind> Spool::judge(const smtp::Client& client, Draft& draft) {
   } else {
     apply(std::get<Accept>(std::move(verdict)), draft);
   }
-  co_return Kind::accepted;
+  *learnt = learnt_of(draft, known);
+  co_return smtp::CommitVerdict{.kind = Kind::accepted, .id = draft.id};
 }
 
 Task<Kind> Spool::stage_last(Draft& draft, std::string chunk) {

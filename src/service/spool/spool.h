@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/task.h"
@@ -24,14 +25,9 @@ class Spool {
  public:
   // `outgoing` is told what a commit put into queues; `notices` decides whom what became of it is
   // told.
-  Spool(MailStore& store, ControlStore& control, JudgeChain& judges, const Clock& clock,
-        EnqueuedSink& outgoing, NoticePolicy& notices)
-      : store_(store),
-        control_(control),
-        judges_(judges),
-        clock_(clock),
-        outgoing_(outgoing),
-        notices_(notices) {}
+  Spool(MailStore& store, ControlStore& control, const Clock& clock, EnqueuedSink& outgoing,
+        NoticePolicy& notices)
+      : store_(store), control_(control), clock_(clock), outgoing_(outgoing), notices_(notices) {}
 
   // The Received field for a message about to come in, for DataVerdict.
   std::string trace_fields(MessageId id, const smtp::SmtpListener& listener,
@@ -39,28 +35,28 @@ class Spool {
 
   // `input` is given away whole; its last chunk is staged here, and what was staged is dropped
   // where the message is not accepted. `client` and `transaction` stay as they are until the answer
-  // is there. Answers after the sync.
+  // is there. `trial` has heard the content and is asked about the draft; null: nobody is.
+  // Answers after the sync.
   Task<smtp::CommitVerdict> accept(MessageId id, std::shared_ptr<const smtp::SmtpListener> listener,
                                    const smtp::Client& client, const smtp::Transaction& transaction,
                                    std::shared_ptr<const Routes> routes, smtp::JudgeAndCommit input,
-                                   std::uint32_t staged_chunks);
+                                   std::uint32_t staged_chunks, Trial* trial);
 
   // End-to-end: all that accept() does before the commit, for mail that is sent on now. The draft
   // has the message, its last chunk staged, and one delivery: Relayed, without facts yet, or what a
   // judge made of it. Whatever comes of it, what was staged is the caller's to drop or commit.
-  Task<smtp::CommitVerdict::Kind> prepare(Draft& draft, const smtp::SmtpListener& listener,
-                                          const smtp::Client& client,
-                                          const smtp::Transaction& transaction,
-                                          smtp::JudgeAndCommit input);
+  Task<smtp::CommitVerdict> prepare(Draft& draft, const smtp::SmtpListener& listener,
+                                    const smtp::Client& client,
+                                    const smtp::Transaction& transaction,
+                                    smtp::JudgeAndCommit input, Trial* trial);
   Task<smtp::CommitVerdict::Kind> commit(Draft& draft);
 
  private:
-  Task<smtp::CommitVerdict::Kind> judge(const smtp::Client& client, Draft& draft);
+  Task<smtp::CommitVerdict> judge(Trial& trial, Draft& draft, std::vector<record::Fact>* learnt);
   Task<smtp::CommitVerdict::Kind> stage_last(Draft& draft, std::string chunk);
 
   MailStore& store_;
   ControlStore& control_;
-  JudgeChain& judges_;
   const Clock& clock_;
   EnqueuedSink& outgoing_;
   NoticePolicy& notices_;

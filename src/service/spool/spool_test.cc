@@ -11,9 +11,14 @@ using Role = smtp::Role;
 class Fixed final : public Judge {
  public:
   explicit Fixed(Verdict verdict) : verdict_(std::move(verdict)) {}
-  Task<Verdict> message(const smtp::Client&, Draft&) override { co_return verdict_; }
+  std::unique_ptr<Hearing> open(const Case&) override { return std::make_unique<Voice>(verdict_); }
 
  private:
+  struct Voice final : Hearing {
+    explicit Voice(const Verdict& verdict) : said(verdict) {}
+    Task<Verdict> message(Draft&) override { co_return said; }
+    const Verdict& said;
+  };
   Verdict verdict_;
 };
 
@@ -193,9 +198,15 @@ TEST_F(SpoolTest, AJudgeMayRefuseOrDefer) {
   Fixed reject(Reject{"no"});
   judges_ = {&reject};
   EXPECT_EQ(accept(kMail), Kind::refused);
+  EXPECT_EQ(words_, concat("5.7.1 Message refused (", last_id_.to_string(), ')'));
   Fixed defer(Defer{"later"});
   judges_ = {&defer};
   EXPECT_EQ(accept(kMail), Kind::try_later);
+  EXPECT_EQ(words_, concat("4.3.0 Not possible now, try again later (", last_id_.to_string(), ')'));
+  Fixed worded(Reject{.reason = "x", .reply = "Not this one", .status = "5.7.26"});
+  judges_ = {&worded};
+  EXPECT_EQ(accept(kMail), Kind::refused);
+  EXPECT_EQ(words_, concat("5.7.26 Not this one (", last_id_.to_string(), ')'));
   EXPECT_EQ(store_.counters(), Counters{});
 }
 
@@ -250,8 +261,7 @@ TEST_F(SpoolTest, ATimeThatHasPassedHoldsNothing) {
 
 TEST_F(SpoolTest, TheTraceNamesTheClientButNotOnSubmission) {
   to({"jerry@yahoo.test"});
-  JudgeChain chain;
-  const Spool spool(store_, *control_, chain, clock_, outgoing_, policy_);
+  const Spool spool(store_, *control_, clock_, outgoing_, policy_);
   const MessageId id = store_.next_id();
   const std::string open = spool.trace_fields(id, listener_, client_, transaction_);
   EXPECT_TRUE(open.starts_with("Received: from mail.gmail.test ([192.0.2.1])\r\n")) << open;

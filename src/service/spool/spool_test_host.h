@@ -96,13 +96,14 @@ class SpoolTest : public testing::Test {
     input.trace_size = kTrace.size();
     input.size = input.content.size() + chunk_octets;
     input.last_chunk = std::move(last);
-    JudgeChain chain(judges_);
-    Spool spool(store_, *control_, chain, clock_, outgoing_, policy_);
+    Trial trial(judges_, listener_, client_, transaction_);
+    Spool spool(store_, *control_, clock_, outgoing_, policy_);
     const auto verdict =
         block_on(loop_, spool.accept(last_id_, std::make_shared<smtp::SmtpListener>(listener_),
                                      client_, transaction_, std::make_shared<Routes>(routes_),
-                                     std::move(input), staged_chunks));
+                                     std::move(input), staged_chunks, &trial));
     EXPECT_EQ(verdict.id, last_id_);
+    words_ = verdict.words.text;
     return verdict.kind;
   }
   std::vector<record::Event> events() {
@@ -159,6 +160,7 @@ class SpoolTest : public testing::Test {
   std::filesystem::path folder_;
   std::unique_ptr<ControlStore> control_;
   std::vector<Judge*> judges_;
+  std::string words_;  // of the last answer, where a judge had some
   Routes routes_;
   RememberedMail outgoing_;
   PlainPolicy policy_;

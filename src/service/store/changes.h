@@ -27,6 +27,7 @@ struct Group {
   EnvelopeChanges envelopes;
   // Rows that the database still shows though a change of this group has removed them.
   std::set<std::pair<kv::Family, std::string>> removed;
+  bool names_chunks = false;  // that were written unsynced
 
   bool still_there(kv::Family family, const std::string& key) const {
     return !removed.contains({family, key});
@@ -98,6 +99,16 @@ class NoticeRemoval final : public Change {
 
  private:
   std::vector<NoticeKey> keys_;
+};
+
+// An event about a message that went long ago, perhaps.
+class ComplaintChange final : public Change {
+ public:
+  explicit ComplaintChange(record::Event event) : event_(std::move(event)) {}
+  Result<void> apply(Group& group) override;
+
+ private:
+  record::Event event_;
 };
 
 class EntryRemoval final : public Change {

@@ -116,7 +116,8 @@ void DraftChange::put(Group& group, const Draft& draft, const Prepared& prepared
                     prepared.chunk_sizes);
   }
   if (draft.staged_chunks > 0) {
-    group.batch.remove_once(kv::Family::staging, draft.id.key());
+    group.names_chunks = true;
+    group.batch.remove(kv::Family::staging, draft.id.key());
     for (std::uint32_t i = 1; !prepared.keeps_body && i <= draft.staged_chunks; ++i) {
       group.batch.remove_once(kv::Family::mail_body, keys::chunk(draft.id, i));
     }
@@ -205,7 +206,7 @@ void put_notices(Group& group, EventSeq first, std::span<const record::Notice> n
 }
 
 Result<void> StagedRemoval::apply(Group& group) {
-  group.batch.remove_once(kv::Family::staging, id_.key());
+  group.batch.remove(kv::Family::staging, id_.key());
   for (std::uint32_t i = 1; i <= chunks_; ++i) {
     group.batch.remove_once(kv::Family::mail_body, keys::chunk(id_, i));
   }

@@ -40,23 +40,20 @@ Result<void> read_file_ids(const fs::path& path, std::vector<MessageId>& ids) {
 Result<Journal::Left> Journal::open() {
   MAIL_TRY(os::make_directories(directory_));
   Left left;
-  bool clean = false;
   std::error_code error;
   for (const fs::directory_entry& entry : fs::directory_iterator(directory_, error)) {
     const std::string name = entry.path().filename().string();
-    if (name == kClean) clean = true;
+    if (name == kClean) left.clean = true;
     if (!name.ends_with(kSuffix)) continue;
     left.files.push_back(entry.path());
     const auto number = parse_number(name.substr(0, name.size() - kSuffix.size()));
     if (number) next_number_ = std::max(next_number_, *number + 1);
   }
   if (error) return fail(Errc::io_error, concat("cannot list ", directory_.string()));
-  if (!clean) {
-    for (const fs::path& path : left.files) MAIL_TRY(read_file_ids(path, left.ids));
-    std::ranges::sort(left.ids);
-  } else {
-    MAIL_TRY(os::remove_file(directory_ / kClean));
-  }
+  // Also after an orderly stop: what was acknowledged may lie in a log that was damaged since.
+  for (const fs::path& path : left.files) MAIL_TRY(read_file_ids(path, left.ids));
+  std::ranges::sort(left.ids);
+  if (left.clean) MAIL_TRY(os::remove_file(directory_ / kClean));
   return left;
 }
 

@@ -5,7 +5,7 @@
 // synced there: kill -9 leaves it whole in the page cache, and a power cut, which the write-ahead
 // log survives, may cost the journal its last second; sync() bounds that. A new file begins every
 // 10 minutes or 4 MiB; a full one goes when the write-ahead log that covers it is flushed. `CLEAN`
-// stands in the directory after an orderly stop and means: nothing to compare.
+// stands in the directory after an orderly stop: then all that was written was synced as well.
 // One thread.
 #pragma once
 
@@ -24,10 +24,11 @@ namespace mail {
 
 class Journal {
  public:
-  // What earlier lives left; `ids` is sorted, and empty after a clean stop.
+  // What earlier lives left; `ids` is sorted.
   struct Left {
     std::vector<MessageId> ids;
     std::vector<std::filesystem::path> files;
+    bool clean = false;
   };
 
   explicit Journal(std::filesystem::path directory) : directory_(std::move(directory)) {}

@@ -218,6 +218,12 @@ std::vector<RecipientState> recipient_states(std::span<const Event> events) {
     } else if (event.kind == EventKind::expanded) {
       if (const auto at = find(event.recipient); at != states.end()) states.erase(at);
       add(event);
+    } else if (event.kind == EventKind::complained) {
+      // It says what somebody thinks of mail that was delivered; of other mail, nothing.
+      const auto at = std::ranges::find_if(states, [&](const RecipientState& s) {
+        return s.recipient == event.recipient && s.state == EventKind::delivered;
+      });
+      if (at != states.end()) at->state = event.kind;
     } else if (const auto at = find(event.recipient); at != states.end()) {
       at->state = event.kind;
     }

@@ -112,6 +112,9 @@ class MailStore {
   virtual Task<Result<void>> remove_account(AccountId account) = 0;  // its mailboxes and mail
   virtual std::uint64_t mailbox_bytes(AccountId account) const = 0;  // from memory, for quotas
 
+  // Somebody complained of a message: an event of its kind, synced. not_found: no events of it.
+  virtual Task<Result<void>> complain(record::Event event) = 0;
+
   // Deliveries kept aside until an operator decides, oldest first, at most `limit`.
   virtual Task<Result<std::vector<HeldDelivery>>> held(std::size_t limit) = 0;
 

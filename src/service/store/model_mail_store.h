@@ -42,6 +42,7 @@ class ModelMailStore final : public MailStore {
   Task<Result<void>> remove_entries(MailboxId mailbox, std::vector<Uid> uids) override;
   Task<Result<void>> remove_account(AccountId account) override;
   std::uint64_t mailbox_bytes(AccountId account) const override;
+  Task<Result<void>> complain(record::Event event) override;
   Task<Result<std::vector<HeldDelivery>>> held(std::size_t limit) override;
   Task<Result<std::vector<QueueKey>>> queues(std::optional<QueueName> after,
                                              std::size_t limit) override;

@@ -175,6 +175,16 @@ Task<Result<std::vector<DueNotice>>> ModelMailStore::notices(MessageId message) 
   co_return found;
 }
 
+Task<Result<void>> ModelMailStore::complain(record::Event event) {
+  const std::lock_guard lock(mutex_);
+  if (!healthy_) co_return fail(Errc::store_unhealthy, "the store is closed");
+  if (std::ranges::find(events_, event.message, &record::Event::message) == events_.end()) {
+    co_return fail(Errc::not_found, "no such message");
+  }
+  add_events(std::span(&event, 1), {});
+  co_return Result<void>{};
+}
+
 Task<Result<void>> ModelMailStore::drop_notices(std::vector<NoticeKey> keys) {
   const std::lock_guard lock(mutex_);
   if (!healthy_) co_return fail(Errc::store_unhealthy, "the store is closed");

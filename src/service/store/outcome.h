@@ -53,6 +53,12 @@ struct RecipientOutcome {
   std::optional<record::Notice> notice;  // due now; `delayed` marks the recipient as told
 };
 
+// A recipient that has become several while it waited: an alias of today.
+struct Expanded {
+  std::string recipient;           // as in the delivery
+  std::vector<Recipient> members;  // recipients of the delivery from now on, in its place
+};
+
 struct Outcome {
   Place place;  // a delivery that is not there any more is passed over: settling twice does no harm
   WallTime at;
@@ -65,6 +71,7 @@ struct Outcome {
   std::string from;  // as in Draft; wanted where a mailbox stands in `rest`
   std::string subject;
   std::vector<record::Notice> notices{};  // due now, of those that `rest` puts into mailboxes
+  std::vector<Expanded> expanded{};       // first of all; their members are then spoken of
 };
 
 }  // namespace mail

@@ -204,6 +204,11 @@ Task<Result<std::vector<DueNotice>>> RocksMailStore::notices(MessageId message) 
   });
 }
 
+Task<Result<void>> RocksMailStore::complain(record::Event event) {
+  ComplaintChange change(std::move(event));
+  co_return co_await committer_->run(change);
+}
+
 Task<Result<void>> RocksMailStore::drop_notices(std::vector<NoticeKey> keys) {
   if (keys.empty()) co_return Result<void>{};
   NoticeRemoval change(std::move(keys));

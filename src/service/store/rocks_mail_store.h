@@ -44,6 +44,7 @@ class RocksMailStore final : public MailStore {
   std::uint64_t mailbox_bytes(AccountId account) const override {
     return engine_->bytes_of(account);
   }
+  Task<Result<void>> complain(record::Event event) override;
   Task<Result<std::vector<HeldDelivery>>> held(std::size_t limit) override;
   Task<Result<std::vector<QueueKey>>> queues(std::optional<QueueName> after,
                                              std::size_t limit) override;

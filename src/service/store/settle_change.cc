@@ -1,5 +1,6 @@
 // Outcomes become rows: the waiting delivery goes, its events and notices come, and what is left
 // to do waits elsewhere; one batch (design §2.7).
+#include "base/planted.h"
 #include "base/text.h"
 #include "service/store/changes.h"
 #include "service/store/keys.h"
@@ -39,6 +40,7 @@ std::uint32_t next_number(Group& group, const Step& step, bool first) {
 
 void put_rest(Group& group, const Step& step) {
   bool first = true;
+  if (planted(Bug::deferral_lost)) return;
   for (const Settlement::Rest& rest : step.settlement.rest) {
     group.envelopes.refer(step.message, 1);
     const auto* mailbox = std::get_if<ToMailbox>(&rest.target);
@@ -111,6 +113,16 @@ Result<void> SettleChange::apply(Group& group) {
     steps.push_back({&outcome, std::move(key), waiting->message, std::move(settlement)});
   }
   for (const Step& step : steps) put(group, step);
+  return {};
+}
+
+Result<void> ComplaintChange::apply(Group& group) {
+  std::vector<record::Event> events;
+  MAIL_TRY(events, read_events(group.db, event_.message, nullptr));
+  if (events.empty()) return fail(Errc::not_found, "no such message");
+  std::string row;
+  record::append_event(row, event_);
+  group.state.put_events(group.batch, event_.message, event_.kind, std::span(&row, 1));
   return {};
 }
 

@@ -37,10 +37,12 @@ class Settler {
         recipients_(waiting.recipients.size()) {}
 
   Result<Settlement> run() {
+    for (const Expanded& each : outcome_.expanded) MAIL_TRY(expand(each));
     for (const RecipientOutcome& told : outcome_.recipients) MAIL_TRY(tell(told));
     for (const Delivery& delivery : outcome_.rest) MAIL_TRY(move(delivery));
     for (const record::Notice& notice : outcome_.notices) add_notice(notice);
     for (const State& state : recipients_) {
+      if (state.replaced) continue;
       if (!state.placed) return misfit("a recipient has neither an end nor a place");
       --counter_of(settlement_.effect, before_);
       ++counter_of(settlement_.effect, state.after);
@@ -51,7 +53,8 @@ class Settler {
  private:
   struct State {
     const RecipientOutcome* told = nullptr;
-    bool placed = false;  // it has its end, or its place in `rest`
+    bool placed = false;    // it has its end, or its place in `rest`
+    bool replaced = false;  // by the members of an alias
     std::optional<EventKind> after;
   };
 
@@ -64,9 +67,34 @@ class Settler {
     for (std::size_t i = 0; i < recipients_.size(); ++i) {
       const State& state = recipients_[i];
       if (state.placed || (to_tell && state.told != nullptr)) continue;
-      if (waiting_.recipients[i].recipient.address == address) return i;
+      if (pending(i).recipient.address == address) return i;
     }
     return misfit(concat(address, " is named too often or is no recipient of it"));
+  }
+
+  const PendingRecipient& pending(std::size_t index) const {
+    const std::size_t waited = waiting_.recipients.size();
+    return index < waited ? waiting_.recipients[index] : members_[index - waited];
+  }
+
+  // Its members are counted where it was (security.md 17).
+  Result<void> expand(const Expanded& expanded) {
+    MAIL_TRY(const std::size_t index, find(expanded.recipient, false));
+    recipients_[index].placed = recipients_[index].replaced = true;
+    Event& event = settlement_.events.emplace_back();
+    event.message = waiting_.message;
+    event.kind = EventKind::expanded;
+    event.at = outcome_.at;
+    event.recipient = expanded.recipient;
+    for (const Recipient& member : expanded.members) {
+      event.recipients.push_back(member.address);
+      members_.push_back({.recipient = member, .reason = ""});
+      recipients_.emplace_back();
+    }
+    const auto more = static_cast<std::int64_t>(expanded.members.size()) - 1;
+    settlement_.effect.accepted += more;
+    counter_of(settlement_.effect, before_) += more;
+    return {};
   }
 
   Result<void> tell(const RecipientOutcome& told) {
@@ -114,7 +142,7 @@ class Settler {
   }
 
   PendingRecipient carried(std::size_t index) const {
-    PendingRecipient recipient = waiting_.recipients[index];
+    PendingRecipient recipient = pending(index);
     const RecipientOutcome* told = recipients_[index].told;
     if (told == nullptr) return recipient;
     recipient.reason = told->reason;
@@ -137,7 +165,8 @@ class Settler {
   const PendingDelivery& waiting_;
   const Outcome& outcome_;
   const std::optional<EventKind> before_;
-  std::vector<State> recipients_;  // as in `waiting_`
+  std::vector<PendingRecipient> members_;
+  std::vector<State> recipients_;  // as in `waiting_`, then `members_`
   Settlement settlement_;
 };
 

@@ -210,6 +210,56 @@ TEST(StoreModel, BothStoresShowTheSameAfterTheSameRandomHistory) {
   }
 }
 
+template <typename Maker>
+class Timelines : public QueueConformance<Maker> {};
+using Makers = testing::Types<ModelMaker, RocksMaker>;
+TYPED_TEST_SUITE(Timelines, Makers);
+
+TYPED_TEST(Timelines, ARecipientThatBecameSeveralIsCountedAsThem) {
+  using Kind = RecipientOutcome::Kind;
+  const MessageId id =
+      commit_to(this->store(), kElse, kTestStart, {"a@else.test", "team@else.test"});
+  Outcome placed = outcome_of(this->only(kElse).key);
+  placed.expanded = {{"team@else.test", {"x@else.test", "y@else.test", "z@else.test"}}};
+  placed.recipients = {told("z@else.test", Kind::bounced)};
+  placed.rest = {again(kElse, kTestStart, {"a@else.test", "x@else.test"}),
+                 {ToMailbox{AccountId{4}}, {"y@else.test"}, "tom@gmail.test", ""}};
+  ASSERT_TRUE(this->settle(placed));
+  EXPECT_EQ(this->kinds(id), "received expanded bounced delivered ");
+  const Counters counters = this->store().counters();
+  EXPECT_EQ(counters.accepted, 4);
+  EXPECT_EQ(counters.queued, 2);
+  EXPECT_EQ(counters.delivered, 1);
+  EXPECT_EQ(counters.bounced, 1);
+  expect_consistent(this->store());
+  const QueuedDelivery waits = this->only(kElse);
+  ASSERT_EQ(waits.delivery.recipients.size(), 2U);
+  EXPECT_EQ(waits.delivery.recipients[1].recipient.address, "x@else.test");
+
+  Outcome wrong = outcome_of(waits.key);
+  wrong.expanded = {{"x@else.test", {"p@else.test", "q@else.test"}}};
+  wrong.rest = {again(kElse, kTestStart, {"a@else.test", "p@else.test"})};
+  EXPECT_EQ(this->settle(wrong).error().code, Errc::invalid_argument) << "q has no place";
+  expect_consistent(this->store());
+}
+
+TYPED_TEST(Timelines, ComplaintsJoinThemAndCountNothing) {
+  MailStore& store = this->store();
+  Draft draft = draft_to(store, kElse, kTestStart, {Recipient("u@else.test")});
+  record::Event complaint;
+  complaint.message = draft.id;
+  complaint.kind = record::EventKind::complained;
+  complaint.at = kTestStart;
+  complaint.recipient = "u@else.test";
+  EXPECT_EQ(run(store.complain(complaint)).error().code, Errc::not_found);
+  ASSERT_TRUE(commit_one(store, std::move(draft)));
+  const Counters before = store.counters();
+  ASSERT_TRUE(run(store.complain(complaint)));
+  EXPECT_EQ(run(store.events_of(complaint.message)).value().back(), complaint);
+  EXPECT_EQ(store.counters(), before);
+  expect_consistent(store);
+}
+
 INSTANTIATE_TYPED_TEST_SUITE_P(Model, StoreConformance, ModelMaker);
 INSTANTIATE_TYPED_TEST_SUITE_P(Rocks, StoreConformance, RocksMaker);
 INSTANTIATE_TYPED_TEST_SUITE_P(Model, QueueConformance, ModelMaker);

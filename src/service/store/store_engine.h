@@ -66,15 +66,18 @@ class StoreEngine final : public GroupWriter {
  private:
   StoreEngine(const std::filesystem::path& state_dir, const Clock& clock, RocksOptions options);
   Result<void> start();
-  Result<void> open_or_salvage();
+  Result<void> open_or_salvage(std::span<const MessageId> promised);
   Result<void> open_database();
-  Result<void> salvage();
+  Result<void> salvage(std::span<const MessageId> promised);
+  bool nothing_promised_is_behind_the_damage(std::span<const MessageId> promised) const;
   Result<void> check_format();
   Result<void> load();
   Result<void> remove_left_chunks();
   Result<void> reserve_ids(std::uint64_t up_to);
   Result<void> compare_this_life();
   Result<void> name_missing(std::span<const MessageId> sorted);
+  static Result<std::vector<MessageId>> missing_of(const kv::Database& db,
+                                                   std::span<const MessageId> sorted);
   void write_journal(std::span<const MessageId> ids);
   Result<void> reopen();
   void look_at_space(const kv::Database& db);
@@ -105,6 +108,7 @@ class StoreEngine final : public GroupWriter {
   std::atomic<bool> space_tight_ = false;  // a flush fits, perhaps for the last time
   std::atomic<bool> full_ = false;
   std::atomic<std::uint64_t> unlooked_ = 0;  // bytes written since the last look at space
+  bool stopped_cleanly_ = false;             // the life before this one
   bool salvaged_ = false;                    // once in a life: it copies files aside
   mutable std::mutex published_mutex_;
   Counters counters_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "base/planted.h"
 #include "base/text.h"
 #include "service/store/keys.h"
 #include "service/store/store_engine.h"
@@ -20,14 +21,17 @@ Result<std::unique_ptr<StoreEngine>> StoreEngine::open(const fs::path& state_dir
 
 Result<void> StoreEngine::start() {
   MAIL_TRY(os::make_directories(state_dir_));
-  MAIL_TRY(open_or_salvage());
-  MAIL_TRY(load());
   MAIL_TRY(const Journal::Left left, journal_.open());
+  stopped_cleanly_ = left.clean;
+  MAIL_TRY(open_or_salvage(left.ids));
+  MAIL_TRY(load());
   MAIL_TRY(name_missing(left.ids));
   MAIL_TRY(journal_.forget(left));
 
   const Result<std::string> used = db_->get(kv::Family::meta, keys::kIdsRow);
-  if (used && used->size() == sizeof(std::uint64_t)) {
+  if (planted(Bug::id_used_twice)) {
+    ids_.start_above(0);
+  } else if (used && used->size() == sizeof(std::uint64_t)) {
     ids_.start_above(read_big_endian<std::uint64_t>(*used));
   } else if (!used && used.error().code != Errc::not_found) {
     return std::unexpected(used.error());
@@ -38,11 +42,11 @@ Result<void> StoreEngine::start() {
   return {};
 }
 
-Result<void> StoreEngine::open_or_salvage() {
+Result<void> StoreEngine::open_or_salvage(std::span<const MessageId> promised) {
   const Result<void> opened = open_database();
   if (opened || opened.error().code != Errc::store_corrupt || salvaged_) return opened;
   salvaged_ = true;
-  return salvage();
+  return salvage(promised);
 }
 
 Result<void> StoreEngine::open_database() {
@@ -71,13 +75,31 @@ Result<void> StoreEngine::check_format() {
   return {};
 }
 
+// A power cut may write a later block of the log and not an earlier one. Then all that was promised
+// stands before the hole, and what stands behind it was never whole: a message without the chunk
+// that fell into the hole, say.
+bool StoreEngine::nothing_promised_is_behind_the_damage(std::span<const MessageId> promised) const {
+  if (stopped_cleanly_) return false;  // everything was synced, so the damage is of another kind
+  kv::Options options = options_.database;
+  options.recovery = kv::Recovery::up_to_damage;
+  options.read_only = true;
+  const auto db = kv::Database::open(directory_, options);
+  if (!db) return false;
+  const Result<std::vector<MessageId>> missing = missing_of(**db, promised);
+  return missing && missing->empty();
+}
+
 // The log is damaged in its middle. Its files are kept, what can be read is taken, and the journal
 // then says what is missing.
-Result<void> StoreEngine::salvage() {
-  const fs::path aside =
-      state_dir_ / concat("mail.damaged-", clock_.wall_now().time_since_epoch().count());
-  MAIL_TRY(os::make_directories(aside));
+Result<void> StoreEngine::salvage(std::span<const MessageId> promised) {
   std::error_code error;
+  fs::path aside;
+  for (auto at = clock_.wall_now().time_since_epoch().count();;
+       ++at) {  // the clock may have gone back
+    aside = state_dir_ / concat("mail.damaged-", at);
+    if (!fs::exists(aside, error)) break;
+  }
+  MAIL_TRY(os::make_directories(aside));
   for (const fs::directory_entry& entry : fs::directory_iterator(directory_, error)) {
     const fs::path& path = entry.path();
     if (path.extension() != ".log" && !path.filename().string().starts_with("MANIFEST")) continue;
@@ -87,7 +109,8 @@ Result<void> StoreEngine::salvage() {
   log::error("store.damaged_log", {{"kept_in", aside.string()}});
   {
     kv::Options options = options_.database;
-    options.recovery = kv::Recovery::salvage;
+    options.recovery = nothing_promised_is_behind_the_damage(promised) ? kv::Recovery::up_to_damage
+                                                                       : kv::Recovery::salvage;
     MAIL_TRY(const auto salvaged, kv::Database::open(directory_, options));
     MAIL_TRY(salvaged->flush());
   }
@@ -117,7 +140,7 @@ Result<void> StoreEngine::remove_left_chunks() {
     kv::Cursor chunks = db_->scan_prefix(kv::Family::mail_body, staged.key());
     for (; chunks.valid(); chunks.next()) batch_->remove_once(kv::Family::mail_body, chunks.key());
     MAIL_TRY(chunks.status());
-    batch_->remove_once(kv::Family::staging, staged.key());
+    batch_->remove(kv::Family::staging, staged.key());
   }
   return staged.status();
 }
@@ -127,12 +150,22 @@ Result<void> StoreEngine::compare_this_life() {
   return name_missing(ids);
 }
 
+Result<void> StoreEngine::name_missing(std::span<const MessageId> sorted) {
+  MAIL_TRY(missing_, missing_of(*db_, sorted));
+  for (const MessageId& id : missing_) {
+    log::error("store.acknowledged_missing",
+               {{"id", id.to_string()}, {"what", "answered 250 and not in the store"}});
+  }
+  return {};
+}
+
 // An id is accounted for when a run of its events begins with `received`. Ids and runs are in the
 // same order, so one walk compares them all.
-Result<void> StoreEngine::name_missing(std::span<const MessageId> sorted) {
-  missing_.clear();
-  if (sorted.empty()) return {};
-  kv::Cursor runs = db_->scan(kv::Family::event, keys::runs(sorted.front()), kv::after_prefix("i"));
+Result<std::vector<MessageId>> StoreEngine::missing_of(const kv::Database& db,
+                                                       std::span<const MessageId> sorted) {
+  std::vector<MessageId> missing;
+  if (sorted.empty()) return missing;
+  kv::Cursor runs = db.scan(kv::Family::event, keys::runs(sorted.front()), kv::after_prefix("i"));
   const MessageId* before = nullptr;
   for (const MessageId& id : sorted) {
     if (before != nullptr && *before == id) continue;
@@ -143,14 +176,10 @@ Result<void> StoreEngine::name_missing(std::span<const MessageId> sorted) {
     for (; runs.valid() && runs.key().starts_with(prefix); runs.next()) {
       found = found || runs.value().ends_with(static_cast<char>(record::EventKind::received));
     }
-    if (!found) missing_.push_back(id);
+    if (!found) missing.push_back(id);
   }
   MAIL_TRY(runs.status());
-  for (const MessageId& id : missing_) {
-    log::error("store.acknowledged_missing",
-               {{"id", id.to_string()}, {"what", "answered 250 and not in the store"}});
-  }
-  return {};
+  return missing;
 }
 
 }  // namespace mail

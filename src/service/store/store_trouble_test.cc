@@ -124,6 +124,19 @@ TEST_F(StoreTrouble, AChunkOfAMessageWhoseChunksWentWithAReopeningIsNotWritten) 
   }));
 }
 
+// A power cut tore a hole into the log where the first chunk was (tests/crash, seed 2217128590).
+TEST_F(StoreTrouble, ALaterChunkWithoutTheFirstIsRemovedAtTheNextStart) {
+  const MessageId id = MessageId::make(1'790'000'000'000, 0, 1);
+  open();
+  ASSERT_TRUE(run(store_->stage(id, 1, "one ")));
+  ASSERT_TRUE(run(store_->stage(id, 2, "two ")));
+  tamper([&](kv::Database& db, kv::Batch& batch) {
+    EXPECT_TRUE(db.contains(kv::Family::staging, id.key()).value());
+    batch.remove_once(kv::Family::mail_body, keys::chunk(id, 1));
+  });
+  expect_consistent(open());
+}
+
 TEST_F(StoreTrouble, AMessageWhoseChunksWentWithAReopeningIsNotKept) {
   open();
   std::vector<Draft> drafts;

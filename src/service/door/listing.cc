@@ -1,0 +1,47 @@
+#include "service/door/listing.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "codec/dns/name.h"
+
+namespace mail::door {
+namespace {
+
+constexpr std::string_view kPlace = "{address}";
+
+bool is_127(const IpAddress& answer) { return answer.is_v4() && answer.bytes[12] == 127; }
+
+}  // namespace
+
+std::string list_name(const IpAddress& client, std::string_view zone) {
+  const std::string reverse = dns::reverse_name(client);
+  const std::string_view suffix = client.is_v4() ? "in-addr.arpa" : "ip6.arpa";
+  return concat(std::string_view(reverse).substr(0, reverse.size() - suffix.size()), zone);
+}
+
+std::string never_listed_name(const IpAddress& client, std::string_view zone) {
+  if (client.is_v4()) return concat("1.0.0.127.", zone);
+  // ::FFFF:7F00:1
+  return concat("1.0.0.0.0.0.f.7.f.f.f.f.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.", zone);
+}
+
+bool counts(const List& list, const IpAddress& answer) {
+  if (!is_127(answer)) return false;  // RFC 5782 §2.1; a parked domain answers with anything
+  if (list.answers.empty()) return answer.bytes[13] != 255 || answer.bytes[14] != 255;
+  return std::ranges::any_of(list.answers,
+                             [&](const IpNetwork& network) { return network.contains(answer); });
+}
+
+std::string reply_of(const List& list, const IpAddress& client) {
+  const std::string address = client.to_string();
+  if (list.reply.empty()) return concat("Your address ", address, " is listed by ", list.zone);
+  std::string out = list.reply;
+  for (std::size_t at = out.find(kPlace); at != std::string::npos;
+       at = out.find(kPlace, at + address.size())) {
+    out.replace(at, kPlace.size(), address);
+  }
+  return out;
+}
+
+}  // namespace mail::door

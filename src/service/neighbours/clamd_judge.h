@@ -1,0 +1,22 @@
+// clamd as a judge: a message in which it finds something is refused.
+// Threads: open() on any I/O thread; the judge outlives its hearings.
+#pragma once
+
+#include <memory>
+
+#include "service/neighbours/neighbour.h"
+#include "service/policy/verdict.h"
+
+namespace mail {
+
+class ClamdJudge final : public Judge {
+ public:
+  ClamdJudge(NeighbourSettings settings, const Clock& clock)
+      : neighbour_(std::move(settings), clock) {}
+  std::unique_ptr<Hearing> open(const Case& of) override;
+
+ private:
+  Neighbour neighbour_;
+};
+
+}  // namespace mail
