@@ -206,7 +206,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1))
     parser.add_argument("--verbose", action="store_true", help="a line for each passed unit test too")
     parser.add_argument("--limit", type=float, default=900, help="seconds for one program or class")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     if options.what == "case":
         raise SystemExit(one_case(options.names))
 

@@ -25,7 +25,9 @@ HARNESS = [("power cuts", [str(PROGRAM), "cuts", "200"]),
 
 def caught_by(bug):
     """The part of the harness that fails, and the first it says; None: nobody noticed."""
-    env = dict(os.environ, MAIL_PLANTED_BUG=bug, MAILWRIGHT_KILLS="4", MAILWRIGHT_MESSAGES="200")
+    env = dict(os.environ, MAILWRIGHT_KILLS="4", MAILWRIGHT_MESSAGES="200")
+    if bug:
+        env["MAIL_PLANTED_BUG"] = bug
     for name, command in HARNESS:
         done = subprocess.run(command, env=env, text=True, errors="replace", capture_output=True,
                               stdin=subprocess.DEVNULL, timeout=600)
@@ -43,6 +45,9 @@ def is_finding(line):
 
 
 class PlantedBugs(unittest.TestCase):
+    def test_without_a_bug_nothing_is_found(self):
+        self.assertIsNone(caught_by(None))
+
     def test_each_is_caught(self):
         missed, order = [], random.SystemRandom().sample(BUGS, len(BUGS))
         for bug in order:

@@ -483,8 +483,8 @@ REGISTER_TYPED_TEST_SUITE_P(
     AMessageGoesWithItsLastDeliveryAndItsEventsStay, ADeferredDeliveryWaitsAgainAndRemembers,
     DeliveriesThatSplitGetNumbersThatNeverComeAgain, SettlingTwiceDoesNoHarm,
     AnOutcomeThatDoesNotFitIsRefusedWithAllThatCameWithIt,
-    WhatIsHeldIsReleasedMovedAndDeliveredLocally,
-    ANoticeKeepsItsMessageUntilADsnTellsItOnce, NoticesMayBeDueFromTheFirst,
-    DeliveriesOfOneMessageEndTogetherAndTheMessageGoesOnce, ManyThreadsCommitSettleAndRemoveAtOnce);
+    WhatIsHeldIsReleasedMovedAndDeliveredLocally, ANoticeKeepsItsMessageUntilADsnTellsItOnce,
+    NoticesMayBeDueFromTheFirst, DeliveriesOfOneMessageEndTogetherAndTheMessageGoesOnce,
+    ManyThreadsCommitSettleAndRemoveAtOnce);
 
 }  // namespace mail
