@@ -14,6 +14,7 @@ import argparse
 import concurrent.futures
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -50,6 +51,9 @@ def environment(tree):
     env["ASAN_OPTIONS"] = "detect_container_overflow=0:detect_stack_use_after_return=1:abort_on_error=0"
     env["UBSAN_OPTIONS"] = "print_stacktrace=1:halt_on_error=1"
     env["TSAN_OPTIONS"] = f"suppressions={SUPPRESSIONS}:second_deadlock_stack=1:exitcode=66"
+    if symbolizer := shutil.which("llvm-symbolizer-19"):  # names in reports; its own name is not looked for
+        for tool in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"):
+            env[tool] += f":external_symbolizer_path={symbolizer}"
     return env
 
 

@@ -29,9 +29,7 @@ Task<void> Site::serve(net::Stream stream, std::shared_ptr<const ServedListener>
     co_await connection.run();
     unlink(connection);
   }
-  if (stopping_) {  // this task still counts: look when it has ended
-    thread_.post([this] { report_if_idle(); });
-  }
+  if (stopping_) look_if_idle();  // posted: this task still counts
 }
 
 void Site::link(Connection& connection) {
@@ -49,7 +47,13 @@ void Site::begin_stop() {
   stopping_ = true;
   for (Connection* each = first_; each != nullptr; each = each->next) each->shut_down();
   pauses_.end_all();
-  report_if_idle();
+  look_if_idle();
+}
+
+// Behind all that was posted before, and never twice: who is told idle may destroy us.
+void Site::look_if_idle() {
+  if (std::exchange(look_posted_, true)) return;
+  thread_.post([this] { report_if_idle(); });
 }
 
 void Site::cut_all() {
@@ -57,6 +61,7 @@ void Site::cut_all() {
 }
 
 void Site::report_if_idle() {
+  look_posted_ = false;
   if (tasks_.size() != 0) return;
   const std::lock_guard lock(mutex_);
   idle_ = true;

@@ -28,6 +28,7 @@ class Site {
                    smtp::Peer peer, bool by_proxy);
   void link(Connection& connection);
   void unlink(Connection& connection);
+  void look_if_idle();
   void report_if_idle();
 
   net::IoThread& thread_;
@@ -37,6 +38,7 @@ class Site {
   Pauses pauses_;
   Connection* first_ = nullptr;
   bool stopping_ = false;
+  bool look_posted_ = false;
 
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -1,6 +1,7 @@
 #include "service/smtpd/smtpd.h"
 
 #include <algorithm>
+#include <future>
 #include <utility>
 
 #include "base/log.h"
@@ -111,7 +112,12 @@ void SmtpServer::stop(Milliseconds grace) {
     const auto left =
         std::chrono::duration_cast<Milliseconds>(until - std::chrono::steady_clock::now());
     if (site->wait_idle(std::max(left, Milliseconds{0}))) continue;
-    site->thread().post([&each = *site] { each.cut_all(); });
+    std::promise<void> cut;
+    site->thread().post([&] {
+      site->cut_all();
+      cut.set_value();
+    });
+    cut.get_future().wait();
     while (!site->wait_idle(Milliseconds{60'000})) {
       log::warning("smtpd.stop_waits", {{"for", "a commit that has not ended"}});
     }

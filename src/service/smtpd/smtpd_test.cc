@@ -321,6 +321,20 @@ TEST_F(SmtpServerTest, StopTellsEverySession) {
   EXPECT_EQ(server_->connections(), 0U);
 }
 
+// Who has stopped a server may destroy it while its threads go on: the thread sanitizer's case.
+TEST_F(SmtpServerTest, AServerMayGoAsSoonAsItHasStopped) {
+  start();
+  for (int round = 0; round < 20; ++round) {
+    std::vector<std::unique_ptr<TestClient>> clients;
+    for (int i = 0; i < 8; ++i) {
+      greet(*clients.emplace_back(std::make_unique<TestClient>(address())));
+    }
+    server_->stop();
+    server_.reset();
+    serve();
+  }
+}
+
 TEST_F(SmtpServerTest, AReloadKeepsSocketsAndSessions) {
   start();
   const net::Address before = address();

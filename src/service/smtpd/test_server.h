@@ -126,12 +126,15 @@ class SmtpServerTest : public testing::Test {
             std::make_shared<const std::vector<IpNetwork>>(relay_networks_), tls_, limits_};
   }
   void start() {
+    serve();
+    for (auto& thread : threads_) thread.start("smtp");
+  }
+  void serve() {
     server_ = std::make_unique<SmtpServer>(
         std::vector<net::IoThread*>{&threads_[0], &threads_[1]},
         Services{store_, *control_, *authenticator_, judges_, *spool_, buckets_, clock_});
     const auto applied = server_->apply({served()});
     ASSERT_TRUE(applied) << describe(applied.error());
-    for (auto& thread : threads_) thread.start("smtp");
   }
   net::Address address() const { return server_->addresses().at(0); }
   // Runs what is posted to both threads, and the sweep of deadlines.
