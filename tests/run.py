@@ -48,8 +48,8 @@ def environment(tree):
     env.setdefault("MAILWRIGHT_SUITES", str(ROOT.parent / "shared" / "conformance"))
     # RocksDB and the other libraries of the system are not instrumented: what they allocate and hand
     # over would look like overflowing containers.
-    env["ASAN_OPTIONS"] = "detect_container_overflow=0:detect_stack_use_after_return=1:abort_on_error=0"
-    env["UBSAN_OPTIONS"] = "print_stacktrace=1:halt_on_error=1"
+    env["ASAN_OPTIONS"] = "detect_container_overflow=0:detect_stack_use_after_return=1:abort_on_error=0:exitcode=66"
+    env["UBSAN_OPTIONS"] = "print_stacktrace=1:halt_on_error=1:exitcode=66"
     env["TSAN_OPTIONS"] = f"suppressions={SUPPRESSIONS}:second_deadlock_stack=1:exitcode=66"
     if symbolizer := shutil.which("llvm-symbolizer-19"):  # names in reports; its own name is not looked for
         for tool in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"):
