@@ -1,7 +1,9 @@
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <set>
 #include <thread>
+#include <vector>
 
 #include "base/base64.h"
 #include "base/bytes.h"
@@ -129,6 +131,31 @@ TEST(Task, ResumesOnItsExecutorAfterThePool) {
   WorkerPool pool(1, 10);
   LoopExecutor loop;
   EXPECT_EQ(block_on(loop, add_on_pool(pool, 2, 3)), 5);
+}
+
+TEST(Task, OneThatHasEndedGoesOnAtOnceWithTheValueOfNothing) {
+  LoopExecutor loop;
+  block_on(loop, Task<void>::ended());
+  EXPECT_EQ(block_on(loop, Task<int>::ended()), 0);
+  Task<int> moved = Task<int>::ended();
+  EXPECT_EQ(block_on(loop, std::move(moved)), 0);
+}
+
+// Frames are taken and given back in any order, on any thread, also by one that is about to end.
+TEST(Task, FramesMayBeGivenBackElsewhere) {
+  std::vector<void*> frames;
+  for (std::size_t size = 1; size <= 5000; size += 37) {
+    frames.push_back(detail::take_frame(size));
+    std::memset(frames.back(), 0x5A, size);
+  }
+  std::thread([&frames] {
+    for (std::size_t i = 0; i < frames.size(); ++i) {
+      detail::give_back_frame(frames[i], 1 + i * 37);
+    }
+    void* const again = detail::take_frame(1000);
+    std::memset(again, 0x5A, 1000);
+    detail::give_back_frame(again, 1000);
+  }).join();
 }
 
 TEST(WorkerPool, RefusesWorkBeyondItsQueue) {

@@ -51,17 +51,11 @@ std::uint64_t MessageId::milliseconds() const {
 }
 
 std::string MessageId::to_string() const {
-  std::string text;
-  text.reserve(16);
-  std::uint32_t bits = 0;
-  int held = 0;
-  for (std::uint8_t byte : bytes) {
-    bits = (bits << 8) | byte;
-    held += 8;
-    while (held >= 5) {
-      held -= 5;
-      text.push_back(kAlphabet[(bits >> held) & 31]);
-    }
+  std::string text(16, '0');
+  for (std::size_t half = 0; half < 2; ++half) {  // five octets are eight digits
+    std::uint64_t bits = 0;
+    for (std::size_t i = 0; i < 5; ++i) bits = (bits << 8) | bytes[half * 5 + i];
+    for (std::size_t i = 8; i-- > 0; bits >>= 5) text[half * 8 + i] = kAlphabet[bits & 31];
   }
   return text;
 }

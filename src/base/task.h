@@ -2,13 +2,18 @@
 // It knows no event loop: awaiters resume it on the thread that must (see executor.h), so the
 // store and the drivers share it and no header outside platform/net sees Asio.
 // A Task owns its coroutine; awaiting it twice, or never, is a bug. Exceptions end the process.
+// A function that finds nothing to wait for returns Task<T>::ended() and needs no coroutine.
 #pragma once
 
+#include <concepts>
 #include <coroutine>
+#include <cstddef>
 #include <exception>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
+#include "base/frame_pool.h"
 #include "base/result.h"
 
 namespace mail {
@@ -21,6 +26,10 @@ namespace detail {
 struct TaskPromiseBase {
   std::coroutine_handle<> continuation = std::noop_coroutine();
 
+  static void* operator new(std::size_t size) { return take_frame(size); }
+  static void operator delete(void* frame, std::size_t size) noexcept {
+    give_back_frame(frame, size);
+  }
   std::suspend_always initial_suspend() noexcept { return {}; }
   struct FinalAwaiter {
     bool await_ready() noexcept { return false; }
@@ -64,11 +73,19 @@ class [[nodiscard]] Task {
   using Handle = std::coroutine_handle<promise_type>;
 
   explicit Task(Handle handle) : handle_(handle) {}
-  Task(Task&& other) noexcept : handle_(std::exchange(other.handle_, {})) {}
+  // Has ended already, with T().
+  static Task ended()
+    requires(std::is_void_v<T> || std::default_initializable<T>)
+  {
+    return Task();
+  }
+  Task(Task&& other) noexcept
+      : handle_(std::exchange(other.handle_, {})), ended_(std::exchange(other.ended_, false)) {}
   Task& operator=(Task&& other) noexcept {
     if (this != &other) {
       if (handle_) handle_.destroy();
       handle_ = std::exchange(other.handle_, {});
+      ended_ = std::exchange(other.ended_, false);
     }
     return *this;
   }
@@ -76,15 +93,22 @@ class [[nodiscard]] Task {
     if (handle_) handle_.destroy();
   }
 
-  bool await_ready() const noexcept { return false; }
+  bool await_ready() const noexcept { return ended_; }
   std::coroutine_handle<> await_suspend(std::coroutine_handle<> caller) noexcept {
     handle_.promise().continuation = caller;
     return handle_;
   }
-  T await_resume() { return handle_.promise().take(); }
+  T await_resume() {
+    if constexpr (std::is_void_v<T> || std::default_initializable<T>) {
+      if (ended_) return T();
+    }
+    return handle_.promise().take();
+  }
 
  private:
+  Task() : ended_(true) {}
   Handle handle_;
+  bool ended_ = false;
 };
 
 namespace detail {

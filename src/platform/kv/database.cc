@@ -183,10 +183,12 @@ Result<void> refuse_lost_manifest(const std::filesystem::path& directory) {
 Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& directory,
                                                  const Options& options) {
   auto impl = std::make_unique<Impl>();
+  impl->guard->when_full = options.when_full;
+  impl->guard->scarce = options.keep_logs;
   rocksdb::DBOptions db_options = database_options(options);
-  impl->env = rocksdb::NewCompositeEnv(guarded_file_system(
-      options.faults ? faulty_file_system(options.faults) : rocksdb::FileSystem::Default(),
-      impl->guard));
+  std::shared_ptr<rocksdb::FileSystem> files = rocksdb::FileSystem::Default();
+  if (options.faults) files = faulty_file_system(options.faults);
+  impl->env = rocksdb::NewCompositeEnv(guarded_file_system(twin_file_system(files), impl->guard));
   db_options.env = impl->env.get();
   MAIL_TRY(refuse_lost_manifest(directory));
   MAIL_TRY(refuse_unknown_families(db_options, directory.string()));

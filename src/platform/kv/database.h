@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <initializer_list>
 #include <map>
 #include <memory>
@@ -45,11 +46,20 @@ struct Options {
   ByteCount other_memtable = 16_MiB;
   ByteCount block_cache = 64_MiB;
   Recovery recovery = Recovery::torn_tail_only;
-  bool read_only = false;                    // leaves every file as it is; writes fail
+  bool read_only = false;  // leaves every file as it is; writes fail
+  bool keep_logs = false;  // at open: what they hold stays in memory and is not written to tables
+  // Called, on any thread, when the disk refuses space, before anything was written in vain. True:
+  // there is space now, ask again.
+  std::function<bool()> when_full = nullptr;
   std::shared_ptr<Faults> faults = nullptr;  // tests only
 };
 
+// In proportion to what there is, in octets: a little machine has less in memory, and a small disk
+// less that waits to be written to tables. From 4 GiB of each on the sizes above.
+Options options_for(std::uint64_t memory, std::uint64_t disk);
+
 class Database;
+struct BrokenTable;
 
 class Batch {
  public:
@@ -133,6 +143,10 @@ class Database {
 
   // Goes up with each write: nothing was written between two calls that give the same.
   std::uint64_t sequence() const;
+
+  // What can be read of a table that was given up (mending.h), where no other table knows the key.
+  // Bodies in files of their own are not in it. How many rows.
+  Result<std::uint64_t> put_back_rows(const BrokenTable& table, const std::filesystem::path& file);
 
   // The options in force, as text; those of a family as "family.option".
   std::map<std::string, std::string> settings() const;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <rocksdb/db.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -186,6 +187,89 @@ TEST_F(KvDatabase, AFullDiskIsStorageFull) {
   open({.faults = faults});
   faults->no_space = true;
   EXPECT_EQ(put(Family::event, "k", "v").error().code, Errc::storage_full);
+}
+
+TEST_F(KvDatabase, SpaceIsAskedForBeforeItIsWrittenToAndSomebodyMayGiveSome) {
+  const auto faults = std::make_shared<Faults>();
+  int asked = 0;
+  open({.when_full =
+            [&] {
+              ++asked;
+              return true;
+            },
+        .faults = faults});
+  ASSERT_TRUE(put(Family::event, "a", "small"));
+  faults->no_room = 2;
+  EXPECT_TRUE(put(Family::event, "b", "in what is allocated ahead"));
+  EXPECT_EQ(asked, 0);
+  EXPECT_TRUE(put(Family::event, "c", std::string(5 << 20, 'x')));
+  EXPECT_EQ(asked, 1);
+  faults->no_room = 2;
+  EXPECT_TRUE(database_->flush());
+  EXPECT_EQ(asked, 2);
+  faults->no_inodes = true;
+  ASSERT_TRUE(put(Family::event, "d", "last"));
+  EXPECT_FALSE(database_->flush());  // nobody has an inode to give
+  EXPECT_GT(asked, 2);
+  faults->no_inodes = false;
+  open();
+  EXPECT_EQ(keys(database_->scan(Family::event, "", "")), "a b c d ");
+}
+
+TEST_F(KvDatabase, WhereNobodyHasSpaceNothingIsWrittenInVain) {
+  const auto faults = std::make_shared<Faults>();
+  open({.when_full = [] { return false; }, .faults = faults});
+  ASSERT_TRUE(put(Family::event, "a", "small"));
+  faults->no_room = 9;
+  const Result<void> written = put(Family::event, "b", std::string(5 << 20, 'x'));
+  ASSERT_FALSE(written);
+  EXPECT_EQ(written.error().code, Errc::storage_full);
+  open();
+  EXPECT_EQ(keys(database_->scan(Family::event, "", "")), "a ");
+}
+
+TEST_F(KvDatabase, WhatWasAllocatedAheadIsGivenBackWhenTheFileIsClosed) {
+  open();
+  ASSERT_TRUE(put(Family::event, "a", "small"));
+  ASSERT_TRUE(database_->flush());
+  database_.reset();
+  for (const auto& entry : fs::directory_iterator(directory_ / "db")) {
+    struct stat status{};
+    ASSERT_EQ(::stat(entry.path().c_str(), &status), 0);
+    EXPECT_LT(status.st_blocks * 512, 65536) << entry.path();
+  }
+}
+
+TEST_F(KvDatabase, LogsThatAreKeptAreReadAgainHoweverOften) {
+  open();
+  ASSERT_TRUE(put(Family::event, "a", std::string(100'000, 'x')));
+  for (int life = 0; life < 3; ++life) {
+    open({.keep_logs = true});
+    ASSERT_TRUE(put(Family::event, concat("life", life), "here"));
+    for (const auto& entry : fs::directory_iterator(directory_ / "db")) {
+      EXPECT_NE(entry.path().extension(), ".sst");
+    }
+  }
+  open();
+  EXPECT_EQ(keys(database_->scan(Family::event, "", "")), "a life0 life1 life2 ");
+  EXPECT_EQ(database_->oldest_wal().value(), database_->newest_wal().value());
+}
+
+TEST(KvOptions, FollowWhatThereIsAndAreTheDefaultsFrom4GiBOn) {
+  const Options defaults;
+  for (const std::uint64_t plenty : {(4_GiB).value, (1024_GiB).value}) {
+    const Options large = options_for(plenty, plenty);
+    EXPECT_EQ(large.body_memtable, defaults.body_memtable);
+    EXPECT_EQ(large.other_memtable, defaults.other_memtable);
+    EXPECT_EQ(large.block_cache, defaults.block_cache);
+  }
+  const Options little = options_for((256_MiB).value, (1024_GiB).value);
+  EXPECT_EQ(little.body_memtable, 8_MiB);
+  EXPECT_EQ(little.other_memtable, 1_MiB);
+  EXPECT_EQ(little.block_cache, 4_MiB);
+  const Options small_disk = options_for((64_GiB).value, (48_MiB).value);
+  EXPECT_EQ(small_disk.body_memtable, 2_MiB);
+  EXPECT_EQ(small_disk.block_cache, defaults.block_cache);
 }
 
 TEST_F(KvDatabase, RowsOfTheScheduleThatWereRemovedAreSoonOutOfTheWay) {

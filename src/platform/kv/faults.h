@@ -13,6 +13,8 @@ struct Faults {
   std::atomic<std::uint64_t> fail_wal_sync{0};  // the sync with this number fails with EIO
   std::atomic<bool> no_space{false};            // every append fails with ENOSPC
   std::atomic<bool> fail_open{false};           // no file can be opened for writing
+  std::atomic<int> no_room{0};                  // so many times no more space is allocated
+  std::atomic<bool> no_inodes{false};           // no file can be made
 };
 
 }  // namespace mail::kv

@@ -26,6 +26,14 @@ class FaultyFile final : public rocksdb::FSWritableFileOwnerWrapper {
     if (faults_->no_space) return IOStatus::NoSpace("injected");
     return FSWritableFileOwnerWrapper::Append(data, options, info, debug);
   }
+  IOStatus Allocate(std::uint64_t offset, std::uint64_t size, const IOOptions& options,
+                    IODebugContext* debug) override {
+    if (faults_->no_room > 0) {
+      --faults_->no_room;
+      return IOStatus::NoSpace("injected");
+    }
+    return FSWritableFileOwnerWrapper::Allocate(offset, size, options, debug);
+  }
   IOStatus Sync(const IOOptions& options, IODebugContext* debug) override {
     if (fails_now()) return IOStatus::IOError("injected");
     return FSWritableFileOwnerWrapper::Sync(options, debug);
@@ -53,6 +61,7 @@ class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
                            std::unique_ptr<rocksdb::FSWritableFile>* file,
                            IODebugContext* debug) override {
     if (faults_->fail_open) return IOStatus::IOError("injected");
+    if (faults_->no_inodes) return IOStatus::NoSpace("injected");
     IOStatus status = FileSystemWrapper::NewWritableFile(name, options, file, debug);
     if (status.ok()) {
       *file = std::make_unique<FaultyFile>(std::move(*file), faults_, name.ends_with(".log"));

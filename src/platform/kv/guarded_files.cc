@@ -3,7 +3,13 @@
 // be (a failed sync is never retried, security.md 10), and which Debian's build ends the process
 // for by an assertion. So errors of the log end here: the first one is kept for Database::write(),
 // RocksDB hears nothing of it, and from then on nothing of the database reaches the disk.
+//
+// And a write must not meet the end of the disk halfway: space is asked for before it is written
+// to, a step ahead, and when it is refused somebody may give some (Options::when_full). RocksDB
+// asks too, but for as much as a memtable, and goes on when it is refused.
 #include <rocksdb/file_system.h>
+
+#include <algorithm>
 
 #include "platform/kv/rocks.h"
 
@@ -15,23 +21,40 @@ using rocksdb::IOOptions;
 using rocksdb::IOStatus;
 using File = rocksdb::FSWritableFileOwnerWrapper;
 
+constexpr std::uint64_t kLogStep = 4 << 20;
+constexpr std::uint64_t kTableStep = 1 << 20;
+constexpr std::uint64_t kScarceStep = 64 << 10;
+constexpr std::uint64_t kBlock = 4096;
+
+std::uint64_t step_of(const std::string& name) {
+  if (name.ends_with(".log")) return kLogStep;
+  return name.ends_with(".sst") || name.ends_with(".blob") ? kTableStep : kBlock;
+}
+
 class GuardedFile final : public File {
  public:
   GuardedFile(std::unique_ptr<rocksdb::FSWritableFile> file, std::shared_ptr<Guard> guard,
-              bool is_log)
-      : File(std::move(file)), guard_(std::move(guard)), is_log_(is_log) {}
+              const std::string& name)
+      : File(std::move(file)),
+        guard_(std::move(guard)),
+        is_log_(name.ends_with(".log")),
+        step_(step_of(name)) {}
 
   IOStatus Append(const rocksdb::Slice& data, const IOOptions& options,
                   IODebugContext* debug) override {
-    return run([&] { return File::Append(data, options, debug); });
+    return append(data.size(), options, debug, [&] { return File::Append(data, options, debug); });
   }
   IOStatus Append(const rocksdb::Slice& data, const IOOptions& options,
                   const rocksdb::DataVerificationInfo& info, IODebugContext* debug) override {
-    return run([&] { return File::Append(data, options, info, debug); });
+    return append(data.size(), options, debug,
+                  [&] { return File::Append(data, options, info, debug); });
   }
   IOStatus Truncate(std::uint64_t size, const IOOptions& options, IODebugContext* debug) override {
+    end_ = size;
     return run([&] { return File::Truncate(size, options, debug); });
   }
+  void SetPreallocationBlockSize(std::size_t) override {}
+  void PrepareWrite(std::size_t, std::size_t, const IOOptions&, IODebugContext*) override {}
   IOStatus Flush(const IOOptions& options, IODebugContext* debug) override {
     return run([&] { return File::Flush(options, debug); });
   }
@@ -42,6 +65,10 @@ class GuardedFile final : public File {
     return run([&] { return File::Fsync(options, debug); });
   }
   IOStatus Close(const IOOptions& options, IODebugContext* debug) override {
+    // What was allocated ahead goes back; if it cannot, nothing but space is lost.
+    if (allocated_ > end_ && !guard_->broken()) {
+      File::Truncate(end_, options, debug).PermitUncheckedError();
+    }
     const IOStatus closed = File::Close(options, debug);
     return is_log_ ? hide(closed) : closed;
   }
@@ -52,6 +79,36 @@ class GuardedFile final : public File {
     if (guard_->broken()) return is_log_ ? IOStatus::OK() : IOStatus::IOError("the log has failed");
     return is_log_ ? hide(operation()) : operation();
   }
+  template <typename Operation>
+  IOStatus append(std::size_t size, const IOOptions& options, IODebugContext* debug,
+                  Operation operation) {
+    return run([&] {
+      IOStatus done = make_room(size, options, debug);
+      if (done.ok()) done = operation();
+      if (done.ok()) end_ += size;
+      return done;
+    });
+  }
+  IOStatus make_room(std::size_t size, const IOOptions& options, IODebugContext* debug) {
+    const std::uint64_t needed = end_ + size;
+    if (needed <= allocated_) return IOStatus::OK();
+    const auto ask = [&] {
+      const std::uint64_t step = guard_->scarce ? std::min(step_, kScarceStep) : step_;
+      return allocate((needed + step - 1) / step * step, options, debug);
+    };
+    IOStatus done = ask();
+    if (done.ok()) return done;
+    guard_->scarce = true;
+    done = ask();
+    if (!done.ok() && guard_->when_full && guard_->when_full()) done = ask();
+    return done;
+  }
+  IOStatus allocate(std::uint64_t end, const IOOptions& options, IODebugContext* debug) {
+    const IOStatus done = File::Allocate(allocated_, end - allocated_, options, debug);
+    if (done.IsNoSpace()) return done;
+    allocated_ = end;  // or it cannot be asked for here: the write will tell
+    return IOStatus::OK();
+  }
   IOStatus hide(const IOStatus& status) {
     if (!status.ok()) guard_->set(status);
     return IOStatus::OK();
@@ -59,6 +116,9 @@ class GuardedFile final : public File {
 
   const std::shared_ptr<Guard> guard_;
   const bool is_log_;
+  const std::uint64_t step_;
+  std::uint64_t end_ = 0;  // of what was written
+  std::uint64_t allocated_ = 0;
 };
 
 class GuardedFileSystem final : public rocksdb::FileSystemWrapper {
@@ -72,8 +132,11 @@ class GuardedFileSystem final : public rocksdb::FileSystemWrapper {
                            std::unique_ptr<rocksdb::FSWritableFile>* file,
                            IODebugContext* debug) override {
     IOStatus status = FileSystemWrapper::NewWritableFile(name, options, file, debug);
+    if (status.IsNoSpace() && guard_->when_full && guard_->when_full()) {  // inodes run out as well
+      status = FileSystemWrapper::NewWritableFile(name, options, file, debug);
+    }
     if (status.ok()) {
-      *file = std::make_unique<GuardedFile>(std::move(*file), guard_, name.ends_with(".log"));
+      *file = std::make_unique<GuardedFile>(std::move(*file), guard_, name);
     }
     return status;
   }

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string_view>
@@ -31,6 +32,10 @@ std::shared_ptr<rocksdb::Logger> words();
 // The default file system behind the faults.
 std::shared_ptr<rocksdb::FileSystem> faulty_file_system(std::shared_ptr<Faults> faults);
 
+// Writes the MANIFEST twice; see manifest_twin.cc.
+std::shared_ptr<rocksdb::FileSystem> twin_file_system(
+    const std::shared_ptr<rocksdb::FileSystem>& below);
+
 // The first error of the write-ahead log; see guarded_files.cc. Any thread.
 class Guard {
  public:
@@ -38,6 +43,10 @@ class Guard {
   void set(const rocksdb::Status& status);
   void forget() { broken_ = false; }  // what must never be done: for a planted bug
   rocksdb::Status status() const;     // OK while nothing failed
+  // Options::when_full; set before the first file is opened.
+  std::function<bool()> when_full = nullptr;
+  std::atomic<bool> scarce =
+      false;  // the disk has refused space: no more than is needed is asked for
 
  private:
   std::atomic<bool> broken_ = false;

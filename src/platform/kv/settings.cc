@@ -4,6 +4,8 @@
 #include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "platform/kv/removals.h"
 #include "platform/kv/rocks.h"
@@ -12,6 +14,7 @@ namespace mail::kv {
 namespace {
 
 constexpr std::uint64_t kMaxTotalWal = 512ULL << 20;
+constexpr int kMemtables = 4;
 constexpr std::uint64_t kMinBlobSize = 1024;
 constexpr std::uint64_t kBlobFileSize = 256ULL << 20;
 
@@ -48,6 +51,20 @@ std::string word(bool on) { return on ? "true" : "false"; }
 
 }  // namespace
 
+Options options_for(std::uint64_t memory, std::uint64_t disk) {
+  Options options;
+  const auto part = [](ByteCount most, std::uint64_t share, std::uint64_t least) {
+    return ByteCount{std::clamp(share, least, most.value)};
+  };
+  // Of each family up to four, though only bodies ever fill theirs: at most a quarter of memory.
+  options.body_memtable =
+      part(options.body_memtable, std::min(memory / 32, disk / 32), (2_MiB).value);
+  options.other_memtable =
+      part(options.other_memtable, std::min(memory / 256, disk / 256), (1_MiB).value);
+  options.block_cache = part(options.block_cache, memory / 64, (4_MiB).value);
+  return options;
+}
+
 rocksdb::DBOptions database_options(const Options& options) {
   rocksdb::DBOptions db;
   db.create_if_missing = true;
@@ -62,6 +79,7 @@ rocksdb::DBOptions database_options(const Options& options) {
       options.recovery == Recovery::torn_tail_only || options.read_only;
   db.recycle_log_file_num = 0;  // a recycled log cannot tell its torn tail from old records
   db.manual_wal_flush = false;
+  db.avoid_flush_during_recovery = options.keep_logs;
   db.enable_pipelined_write = false;
   db.unordered_write = false;
   db.allow_concurrent_memtable_write = false;  // one thread writes nearly all
@@ -77,7 +95,9 @@ rocksdb::ColumnFamilyOptions family_options(Family family, const Options& option
   cf.compression = rocksdb::kNoCompression;
   cf.write_buffer_size =
       holds_bodies(family) ? options.body_memtable.value : options.other_memtable.value;
-  cf.max_write_buffer_number = 4;
+  cf.max_write_buffer_number = kMemtables;
+  if (options.keep_logs)
+    cf.write_buffer_size *= kMemtables;  // all that was in memory fits into one
   if (holds_bodies(family)) {
     cf.enable_blob_files = true;
     cf.min_blob_size = kMinBlobSize;

@@ -71,6 +71,8 @@ void Acceptor::wait() {
 }
 
 void Acceptor::accept_waiting() {
+  // It may have been lost while the limit was below what was open: first of all it is had again.
+  if (!reserve_) reserve_ = open_reserve();
   for (int i = 0; i < kAcceptsAtOnce && descriptor_.is_open(); ++i) {
     SocketAddress peer;
     Fd fd = accept_one(fd_, &peer);

@@ -119,7 +119,8 @@ Result<bool> others_may_read(const fs::path& path) {
 Result<Space> space_of(const fs::path& path) {
   struct statvfs status{};
   if (::statvfs(path.c_str(), &status) != 0) return os_error("cannot look at", path, errno);
-  return Space{status.f_blocks * status.f_frsize, status.f_bavail * status.f_frsize};
+  return Space{status.f_blocks * status.f_frsize, status.f_bavail * status.f_frsize, status.f_files,
+               status.f_favail};
 }
 
 Result<AppendFile> AppendFile::create(const fs::path& path, unsigned mode) {

@@ -50,7 +50,9 @@ Result<bool> others_may_read(const std::filesystem::path& path);
 
 struct Space {
   std::uint64_t total = 0;
-  std::uint64_t available = 0;  // to us, not to root
+  std::uint64_t available = 0;         // to us, not to root
+  std::uint64_t inodes = 0;            // 0: the file system does not count them
+  std::uint64_t inodes_available = 0;  // to us, not to root
 };
 Result<Space> space_of(const std::filesystem::path& path);
 

@@ -41,8 +41,12 @@ Errc code_of(int status) {
 
 std::unexpected<Error> failure(sqlite3* handle, int status) {
   const char* file = sqlite3_db_filename(handle, "main");
-  return fail(code_of(status), concat("SQLite on ", file != nullptr ? file : "a database", ": ",
-                                      sqlite3_errmsg(handle)));
+  // SQLITE_FULL is said of the database alone, not of the files beside it.
+  const int error = sqlite3_system_errno(handle);
+  const bool full = code_of(status) == Errc::io_error && (error == ENOSPC || error == EDQUOT);
+  return fail(
+      full ? Errc::storage_full : code_of(status),
+      concat("SQLite on ", file != nullptr ? file : "a database", ": ", sqlite3_errmsg(handle)));
 }
 
 std::unexpected<Error> system_failure(const std::filesystem::path& file, std::string_view doing) {

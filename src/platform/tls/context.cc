@@ -169,32 +169,40 @@ Result<std::unique_ptr<net::Cipher>> ServerContext::accept(int socket) const {
   return make_cipher(std::move(ssl));
 }
 
-ClientContext::ClientContext(std::unique_ptr<Handle> handle, bool verify, bool examine)
-    : handle_(std::move(handle)), verify_(verify), examine_(examine) {}
+ClientContext::ClientContext(std::unique_ptr<Handle> handle,
+                             std::shared_ptr<const Authorities> authorities, bool verify,
+                             bool examine)
+    : handle_(std::move(handle)),
+      authorities_(std::move(authorities)),
+      verify_(verify),
+      examine_(examine) {}
 ClientContext::~ClientContext() = default;
 
 Result<std::shared_ptr<const ClientContext>> ClientContext::make(const Options& options) {
   MAIL_TRY(SslContext context, make_context(TLS_client_method(), options.suites));
   SSL_CTX* const ctx = context.get();
+  std::shared_ptr<const Authorities> authorities = options.authorities;
   if (options.verify || options.examine) {
     // Without SSL_VERIFY_PEER a client examines all the same, and goes on.
     if (options.verify) SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, nullptr);
     // An operator may name the server's own certificate instead of an authority.
     X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(ctx), X509_V_FLAG_PARTIAL_CHAIN);
-    const bool loaded = options.ca_file.empty() ? SSL_CTX_set_default_verify_paths(ctx) == 1
-                                                : SSL_CTX_load_verify_locations(
-                                                      ctx, options.ca_file.c_str(), nullptr) == 1;
-    if (!loaded) {
-      return fail(Errc::tls_failed, concat("cannot read authorities from ",
-                                           options.ca_file.string(), ": ", take_errors()));
+    if (authorities == nullptr) {
+      MAIL_TRY(authorities, Authorities::read(options.ca_file));
     }
   }
-  return std::shared_ptr<const ClientContext>(new ClientContext(
-      std::make_unique<Handle>(std::move(context)), options.verify, options.examine));
+  return std::shared_ptr<const ClientContext>(
+      new ClientContext(std::make_unique<Handle>(std::move(context)), std::move(authorities),
+                        options.verify, options.examine));
 }
 
 Result<std::unique_ptr<net::Cipher>> ClientContext::connect(int socket,
                                                             const std::string& server_name) const {
+  if (verify_ || examine_) {  // the first one may wait until they are read
+    std::call_once(has_authorities_, [this] {
+      SSL_CTX_set1_cert_store(handle_->get(), authorities_->impl().store.get().get());
+    });
+  }
   MAIL_TRY(Ssl ssl, make_ssl(handle_->get(), socket));
   const bool numeric = is_ip_address(server_name);
   if (!numeric && !server_name.empty()) {

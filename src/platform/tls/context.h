@@ -6,10 +6,12 @@
 
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "base/result.h"
 #include "platform/net/stream.h"
+#include "platform/tls/authorities.h"
 #include "platform/tls/self_signed.h"
 
 namespace mail::tls {
@@ -46,6 +48,7 @@ class ClientContext {
     bool examine = false;           // without `verify`: it is looked at, and is_verified() tells
     std::filesystem::path ca_file;  // empty: the system's authorities
     Suites suites = Suites::aead;
+    std::shared_ptr<const Authorities> authorities = nullptr;  // shared, instead of ca_file
   };
   static Result<std::shared_ptr<const ClientContext>> make(const Options& options);
   ~ClientContext();
@@ -55,8 +58,11 @@ class ClientContext {
   Result<std::unique_ptr<net::Cipher>> connect(int socket, const std::string& server_name) const;
 
  private:
-  ClientContext(std::unique_ptr<Handle> handle, bool verify, bool examine);
+  ClientContext(std::unique_ptr<Handle> handle, std::shared_ptr<const Authorities> authorities,
+                bool verify, bool examine);
   std::unique_ptr<Handle> handle_;
+  std::shared_ptr<const Authorities> authorities_;  // nothing: nobody looks at certificates
+  mutable std::once_flag has_authorities_;
   bool verify_;
   bool examine_;
 };

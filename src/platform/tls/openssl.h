@@ -6,11 +6,14 @@
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <openssl/x509_vfy.h>
 
+#include <future>
 #include <memory>
 #include <string>
 
 #include "platform/net/stream.h"
+#include "platform/tls/authorities.h"
 
 namespace mail::tls {
 
@@ -26,6 +29,7 @@ using Ssl = std::unique_ptr<SSL, Deleter<SSL_free>>;
 using Key = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
 using Certificate = std::unique_ptr<X509, Deleter<X509_free>>;
 using Bio = std::unique_ptr<BIO, Deleter<BIO_free_all>>;
+using CertificateStore = std::unique_ptr<X509_STORE, Deleter<X509_STORE_free>>;
 
 class Handle {
  public:
@@ -34,6 +38,10 @@ class Handle {
 
  private:
   SslContext context_;
+};
+
+struct Authorities::Impl {
+  std::shared_future<std::shared_ptr<X509_STORE>> store;
 };
 
 std::string take_errors();  // empties the thread's error queue

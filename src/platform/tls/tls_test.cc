@@ -126,6 +126,23 @@ TEST_F(Tls, ACertificateThatIsTrustedAndNamedRightIsAccepted) {
   EXPECT_TRUE(out.client) << describe(out.client.error());
 }
 
+TEST_F(Tls, ContextsShareAuthorities) {
+  const Server server = *ServerContext::from_pem(pair, Suites::aead, "a");
+  const auto authorities = Authorities::read(write("ca.pem", pair.certificate)).value();
+  for (const Suites suites : {Suites::aead, Suites::forward_secret}) {
+    const Client client =
+        make_client({.verify = true, .ca_file = {}, .suites = suites, .authorities = authorities});
+    const Outcome out = talk(server, client, "mx.yahoo.test");
+    EXPECT_TRUE(out.client) << describe(out.client.error());
+  }
+}
+
+TEST_F(Tls, AFileWithoutAuthoritiesIsRefusedAndNamed) {
+  const auto read = Authorities::read(write("no.pem", "none"));
+  ASSERT_FALSE(read);
+  EXPECT_TRUE(read.error().detail.contains("no.pem")) << read.error().detail;
+}
+
 TEST_F(Tls, AnIpAddressMayBeVerifiedToo) {
   pair = make_self_signed("127.0.0.1").value();
   const Server server = *ServerContext::from_pem(pair, Suites::aead, "a");

@@ -102,6 +102,14 @@ Element& Element::add(std::string_view child_name, std::string_view child_text) 
 
 Result<Element> parse(std::string_view document, Limits limits) {
   if (document.size() > limits.max_bytes) return fail(Errc::too_large, "XML document too large");
+  // Before pugixml makes a tree of it, which takes some twenty times the octets of the smallest
+  // elements and attributes.
+  const auto count = [&](char c) {
+    return static_cast<std::size_t>(std::ranges::count(document, c));
+  };
+  if (count('<') > 2 * limits.max_elements || count('=') > 2 * limits.max_elements) {
+    return fail(Errc::too_large, "too many XML elements");
+  }
   pugi::xml_document parsed;
   const pugi::xml_parse_result result =
       parsed.load_buffer(document.data(), document.size(), pugi::parse_default);

@@ -55,6 +55,19 @@ TEST(Xml, LimitsHold) {
   EXPECT_TRUE(parse(wide));
 }
 
+// The tree of what is wide would take far more memory than the document: it is not even made.
+TEST(Xml, ABombOfManySmallThingsIsNotBuilt) {
+  std::string elements = "<r>";
+  std::string attributes = "<r ";
+  while (elements.size() < 8'000'000) elements += "<a/>";
+  while (attributes.size() < 8'000'000) attributes += "a='' ";
+  for (const std::string& bomb : {elements, attributes}) {
+    const auto root = parse(bomb);  // without an end, so that a parser would say something else
+    ASSERT_FALSE(root);
+    EXPECT_EQ(root.error().code, Errc::too_large) << describe(root.error());
+  }
+}
+
 TEST(Xml, MistakesAreToldWithTheirPlace) {
   const auto bad = parse("<a><b></a>");
   ASSERT_FALSE(bad);

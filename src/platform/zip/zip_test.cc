@@ -2,6 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <string_view>
+
 #include "base/base64.h"
 
 namespace mail::zip {
@@ -32,6 +37,27 @@ TEST(Zip, LimitsHold) {
   EXPECT_EQ(unpack(archive(), {.max_files = 2}).error().code, Errc::too_large);
   EXPECT_EQ(unpack(archive(), {.max_bytes = 2005}).error().code, Errc::too_large);
   EXPECT_TRUE(unpack(archive(), {.max_files = 3, .max_bytes = 2006}));
+}
+
+std::string seed(std::string_view name) {
+  std::ifstream file(std::string(MAIL_SOURCE_DIR "/tests/corpus/zip/").append(name),
+                     std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// A mebibyte of nothing in a kibibyte; and 60,000 octets that are said to be one.
+TEST(Zip, ABombEndsAtTheLimitWhateverItSaysOfItself) {
+  for (const std::string_view name : {"bomb", "lying_size"}) {
+    const std::string bomb = seed(name);
+    ASSERT_FALSE(bomb.empty()) << name;
+    ASSERT_LT(bomb.size(), 2000U) << name;
+    const auto files = unpack(bomb, {.max_bytes = 10'000});
+    ASSERT_FALSE(files) << name;
+    EXPECT_NE(files.error().code, Errc::io_error) << name;
+  }
+  EXPECT_EQ(unpack(seed("bomb"), {.max_bytes = 10'000}).error().code, Errc::too_large);
+  EXPECT_EQ(unpack(seed("many"), {.max_files = 5}).error().code, Errc::too_large);
+  EXPECT_EQ(unpack(seed("encrypted")).error().code, Errc::bad_syntax);
 }
 
 TEST(Zip, DamageNeverEndsUs) {

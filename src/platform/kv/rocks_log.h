@@ -1,0 +1,19 @@
+// RocksDB's log format, in which its MANIFEST is written, and the one kind of record in it that we
+// write ourselves: RocksDB has no call that takes a table out of a database that does not open.
+//   block of 32 KiB: record... , zeros where less than a head is left
+//   record: masked CRC32C of type and payload u32 | length u16 | type u8 | payload (little-endian)
+// A payload that does not fit into its block goes on in the next. Pure.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace mail::kv {
+
+void append_log_record(std::string& file, std::string_view payload);
+
+// The payload that says: this table is no more (a VersionEdit with one kDeletedFile).
+std::string removal_of_table(std::uint32_t family_id, int level, std::uint64_t number);
+
+}  // namespace mail::kv
