@@ -101,7 +101,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   check_fields(header,
                {"Date", "From", "To", "Subject", "Message-ID", "In-Reply-To", "References",
                 "Auto-Submitted", "MIME-Version", "Content-Type", "Content-Transfer-Encoding"});
-  const std::size_t start = header.find("boundary=\"") + 10;
+  const std::size_t type = header.find("\r\nContent-Type: ");
+  const std::size_t start = header.find("boundary=\"", type) + 10;
   const std::string line = concat("\r\n--", header.substr(start, header.find('"', start) - start));
   MAIL_ASSERT(count(content, line) == 4);
   MAIL_ASSERT(content.ends_with(concat(line, "--\r\n")));

@@ -68,7 +68,8 @@ namespace {
 
 class Check final : public mailauth::Verification<Outcome>::Run {
  public:
-  Check(std::string_view header_block, WallTime now, const crypto::Crypto& crypto) : Run(crypto) {
+  Check(std::string_view header_block, WallTime now, const crypto::Crypto& crypto, const Idn* idn)
+      : Run(crypto), now_(now), idn_(idn) {
     Header header(header_block);
     const Chain chain = read_chain(header);
     outcome_.instances = chain.highest;
@@ -78,17 +79,16 @@ class Check final : public mailauth::Verification<Outcome>::Run {
     } else if (!chain.broken.empty()) {
       end_with(Verdict::fail, chain.broken);
     } else if (!chain.sets.empty()) {
-      prepare(header, chain.sets, now);
+      prepare(header, chain.sets);
     } else {
       done_ = true;
     }
   }
 
  private:
-  void prepare(Header& header, const std::vector<SetFields>& sets, WallTime now);
-  void read_message_signature(Header& header, const SetFields& set, WallTime now, Candidate& out);
-  void read_seal(Header& header, const std::vector<SetFields>& sets, std::size_t index,
-                 WallTime now);
+  void prepare(Header& header, const std::vector<SetFields>& sets);
+  void read_message_signature(Header& header, const SetFields& set, Candidate& out);
+  void read_seal(Header& header, const std::vector<SetFields>& sets, std::size_t index);
   bool ask_for(Candidate& candidate);
   Judgement check(const Candidate& candidate, bool with_body) const;
   // Whether the signature stands; where not, ends the whole.
@@ -102,24 +102,26 @@ class Check final : public mailauth::Verification<Outcome>::Run {
     if (verdict != Verdict::pass) outcome_.sets.clear();
   }
 
+  const WallTime now_;
+  const Idn* const idn_;
   std::vector<Candidate> seals_;               // by instance
   std::vector<Candidate> message_signatures_;  // by instance
   bool done_ = false;                          // the verdict stands
 };
 
 // Everything that the header is needed for; whatever fails without a question fails here.
-void Check::prepare(Header& header, const std::vector<SetFields>& sets, WallTime now) {
+void Check::prepare(Header& header, const std::vector<SetFields>& sets) {
   const std::size_t count = sets.size();
   seals_.reserve(count);
   message_signatures_.resize(count);
-  read_message_signature(header, sets.back(), now, message_signatures_.back());
+  read_message_signature(header, sets.back(), message_signatures_.back());
   if (message_signatures_.back().read.verdict != dkim::Verdict::none) {
     return end_with(Verdict::fail, concat("message signature ", count, ": ",
                                           message_signatures_.back().read.reason));
   }
   ask_for(message_signatures_.back());
   for (std::size_t i = 0; i < count; ++i) {
-    read_seal(header, sets, i, now);
+    read_seal(header, sets, i);
     if (seals_[i].read.verdict != dkim::Verdict::none || !ask_for(seals_[i])) {
       questions_.clear();
       const bool unread = seals_[i].read.verdict != dkim::Verdict::none;
@@ -133,16 +135,15 @@ void Check::prepare(Header& header, const std::vector<SetFields>& sets, WallTime
   // Older ones tell only since when the message is unchanged.
   for (std::size_t i = count - 1; i-- > 0;) {
     Candidate& older = message_signatures_[i];
-    read_message_signature(header, sets[i], now, older);
+    read_message_signature(header, sets[i], older);
     if (older.read.verdict != dkim::Verdict::none || !ask_for(older)) break;
   }
 }
 
-void Check::read_message_signature(Header& header, const SetFields& set, WallTime now,
-                                   Candidate& out) {
+void Check::read_message_signature(Header& header, const SetFields& set, Candidate& out) {
   Signature& signature = out.signature;
   out.read = dkim::read_signature(set.message_signature_tags, SignatureField::message_signature,
-                                  now, crypto_, signature);
+                                  now_, crypto_, signature, idn_);
   if (out.read.verdict != dkim::Verdict::none) return;
   // RFC 8617 §4.1.2 wants no ARC field there; seals are what nobody can sign. The others are signed
   // by some, and harm nobody.
@@ -159,11 +160,10 @@ void Check::read_message_signature(Header& header, const SetFields& set, WallTim
   out.body = bodies_.want(signature.body_form, signature.body_length, signature.hash);
 }
 
-void Check::read_seal(Header& header, const std::vector<SetFields>& sets, std::size_t index,
-                      WallTime now) {
+void Check::read_seal(Header& header, const std::vector<SetFields>& sets, std::size_t index) {
   Candidate& seal = seals_.emplace_back();
   const mailauth::TagList& tags = sets[index].seal_tags;
-  seal.read = dkim::read_signature(tags, SignatureField::seal, now, crypto_, seal.signature);
+  seal.read = dkim::read_signature(tags, SignatureField::seal, now_, crypto_, seal.signature, idn_);
   // RFC 8617 §4.1.3: h= "MUST result in a cv status of fail".
   if (seal.read.verdict == dkim::Verdict::none && tags.find("h") != nullptr) {
     seal.read = {dkim::Verdict::neutral, "it has h="};
@@ -220,7 +220,8 @@ void Check::conclude() {
 
 }  // namespace
 
-Verifier::Verifier(std::string_view header_block, WallTime now, const crypto::Crypto& crypto)
-    : Verification(std::make_unique<Check>(header_block, now, crypto)) {}
+Verifier::Verifier(std::string_view header_block, WallTime now, const crypto::Crypto& crypto,
+                   const Idn* idn)
+    : Verification(std::make_unique<Check>(header_block, now, crypto, idn)) {}
 
 }  // namespace mail::arc

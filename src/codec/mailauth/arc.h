@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/crypto.h"
+#include "base/idn.h"
 #include "base/result.h"
 #include "codec/mailauth/dkim.h"
 #include "codec/mailauth/inquiry.h"
@@ -41,7 +42,8 @@ struct Outcome {
 
 class Verifier : public mailauth::Verification<Outcome> {
  public:
-  Verifier(std::string_view header_block, WallTime now, const crypto::Crypto& crypto);
+  Verifier(std::string_view header_block, WallTime now, const crypto::Crypto& crypto,
+           const Idn* idn = nullptr);
 };
 
 // The three fields of the next set (AS, AMS, AAR in this order), whole, each ending in CRLF: to

@@ -16,6 +16,7 @@
 #include "codec/mailauth/toy_crypto.h"
 #include "codec/mailauth/verifier_test_driver.h"
 #include "codec/message/header_block.h"
+#include "platform/idn/idn.h"
 
 namespace mail::arc {
 namespace {
@@ -52,7 +53,7 @@ class Arc : public testing::Test {
     return message;
   }
   Outcome judge(std::string_view message) {
-    return mailauth::verify<Verifier>(dns_, message, kNow, kToyCrypto, 2);
+    return mailauth::verify<Verifier>(dns_, message, kNow, kToyCrypto, 2, &idn::kFunctions);
   }
   Outcome judge_with(std::string message, std::string_view from, std::string_view to) {
     const std::size_t at = message.find(from);
@@ -81,6 +82,17 @@ TEST_F(Arc, ChainsThatWeMakePassAndNameTheirSealers) {
     EXPECT_EQ(outcome.sets[0].sealer, "hop1.example");
     EXPECT_EQ(outcome.sets[0].authentication_results, "mx1.example;\tspf=pass");
   }
+}
+
+// RFC 8616 §5, for the names of ARC too (RFC 8617 §4.1).
+TEST_F(Arc, ASealerMayBeNamedInULabels) {
+  const std::string message = chain(1);
+  dns_.txt("s._domainkey.xn--hp-fka.example", "p=" + base64_encode(sealer(1)));
+  const std::size_t asked = dns_.questions();
+  const Outcome outcome = judge_with(message, "d=hop1.example", "d=h\u00F6p.example");
+  EXPECT_EQ(outcome.verdict, Verdict::fail);
+  EXPECT_EQ(outcome.reason, "seal 1: the signature does not match the header");  // so it was found
+  EXPECT_EQ(dns_.questions(), asked + 2);
 }
 
 TEST_F(Arc, OurFieldsAreFolded) {

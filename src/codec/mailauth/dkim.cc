@@ -36,12 +36,13 @@ namespace {
 
 class Check final : public mailauth::Verification<Outcome>::Run {
  public:
-  Check(std::string_view header_block, WallTime now, const crypto::Crypto& crypto) : Run(crypto) {
+  Check(std::string_view header_block, WallTime now, const crypto::Crypto& crypto, const Idn* idn)
+      : Run(crypto) {
     Header header(header_block);
     for (std::size_t i = 0; i < header.fields().size(); ++i) {
       if (!iequals(header.fields()[i].name, "DKIM-Signature")) continue;
       if (outcome_.signatures.size() == kMaxSignatures) break;
-      add(header, i, now);
+      add(header, i, now, idn);
     }
   }
 
@@ -54,13 +55,13 @@ class Check final : public mailauth::Verification<Outcome>::Run {
     std::size_t question;
   };
 
-  void add(Header& header, std::size_t field, WallTime now);
+  void add(Header& header, std::size_t field, WallTime now, const Idn* idn);
   void conclude() override;
 
   std::vector<Candidate> candidates_;
 };
 
-void Check::add(Header& header, std::size_t field, WallTime now) {
+void Check::add(Header& header, std::size_t field, WallTime now, const Idn* idn) {
   SignatureResult& result = outcome_.signatures.emplace_back();
   const auto tags = mailauth::TagList::parse(header.fields()[field].value);
   if (!tags) {
@@ -71,7 +72,7 @@ void Check::add(Header& header, std::size_t field, WallTime now) {
   Candidate candidate;
   candidate.result = outcome_.signatures.size() - 1;
   Signature& signature = candidate.signature;
-  Judgement judgement = read_signature(*tags, SignatureField::dkim, now, crypto_, signature);
+  Judgement judgement = read_signature(*tags, SignatureField::dkim, now, crypto_, signature, idn);
   result.verdict = judgement.verdict;
   result.reason = std::move(judgement.reason);
   result.domain = signature.domain;
@@ -101,7 +102,8 @@ void Check::conclude() {
 
 }  // namespace
 
-Verifier::Verifier(std::string_view header_block, WallTime now, const crypto::Crypto& crypto)
-    : Verification(std::make_unique<Check>(header_block, now, crypto)) {}
+Verifier::Verifier(std::string_view header_block, WallTime now, const crypto::Crypto& crypto,
+                   const Idn* idn)
+    : Verification(std::make_unique<Check>(header_block, now, crypto, idn)) {}
 
 }  // namespace mail::dkim

@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/crypto.h"
+#include "base/idn.h"
 #include "base/result.h"
 #include "codec/mailauth/inquiry.h"
 #include "codec/mailauth/verification.h"
@@ -48,8 +49,10 @@ struct Outcome {
 class Verifier : public mailauth::Verification<Outcome> {
  public:
   // `header_block`: all fields, with or without the empty line; CRLF line ends; copied where it is
-  // needed later. `crypto` outlives the verifier.
-  Verifier(std::string_view header_block, WallTime now, const crypto::Crypto& crypto);
+  // needed later. `crypto` outlives the verifier. `idn`: reads the U-labels of names
+  // (RFC 8616 §5); null: there are none.
+  Verifier(std::string_view header_block, WallTime now, const crypto::Crypto& crypto,
+           const Idn* idn = nullptr);
 };
 
 // The hash of a body in relaxed canonical form (RFC 6376 §3.4.4), which is what we sign with.

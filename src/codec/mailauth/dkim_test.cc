@@ -19,6 +19,7 @@
 #include "codec/mailauth/toy_crypto.h"
 #include "codec/mailauth/verifier_test_driver.h"
 #include "codec/message/header_block.h"
+#include "platform/idn/idn.h"
 
 namespace mail::dkim {
 namespace {
@@ -53,19 +54,21 @@ class Dkim : public testing::Test {
   }
   // Signed as `tags` say, bh= by `signed_body` in relaxed form.
   static std::string sign_by(std::string_view tags, std::string_view header,
-                             std::string_view signed_body) {
-    const std::string field = concat("DKIM-Signature: v=1; a=rsa-sha256; d=example.com; s=s1; ",
-                                     tags, "; bh=", base64_encode(hash_of(signed_body)), "; b=");
+                             std::string_view signed_body,
+                             std::string_view names = "d=example.com; s=s1") {
+    const std::string field = concat("DKIM-Signature: v=1; a=rsa-sha256; ", names, "; ", tags,
+                                     "; bh=", base64_encode(hash_of(signed_body)), "; b=");
     const std::string block = concat(field, "AAAA\r\n", header);
     Header fields(block);
     const auto list = mailauth::TagList::parse(fields.fields()[0].value).value();
     Signature signature;
-    read_signature(list, SignatureField::dkim, kNow, kToyCrypto, signature);
+    read_signature(list, SignatureField::dkim, kNow, kToyCrypto, signature, &idn::kFunctions);
     const std::string digest = header_digest(signature, fields, 0, kToyCrypto);
     return concat(field, base64_encode(crypto::toy::signature_of("2048 one", digest)), "\r\n");
   }
   SignatureResult judge(std::string_view message) {
-    const Outcome outcome = mailauth::verify<Verifier>(dns_, message, kNow, kToyCrypto, 3);
+    const Outcome outcome =
+        mailauth::verify<Verifier>(dns_, message, kNow, kToyCrypto, 3, &idn::kFunctions);
     EXPECT_EQ(outcome.signatures.size(), 1U);
     return outcome.signatures.empty() ? SignatureResult{} : outcome.signatures.front();
   }
@@ -175,7 +178,9 @@ TEST_F(Dkim, BrokenTagsAreNeutral) {
 TEST_F(Dkim, NamesThatAreNoneAreNeverAskedFor) {
   for (const std::string_view domain :
        {"com", "\"example.com\"", "exa mple.com", "example.com.", ".example.com", "example..com",
-        "example\\046com", "ex\xc3\xa4mple.com", "a@example.com", "example.com/x", "-", ""}) {
+        "example\\046com", "a@example.com", "example.com/x", "-", "", "ex\xc3mple.com",
+        "b\xc3\xbc.example\xe3\x80\x82", "b\xc3\xbc", "b\xc3\xbc b.example",
+        "b\xc3\xbc_.example"}) {
     EXPECT_EQ(judge_with("d=example.com", concat("d=", domain)), Verdict::neutral) << domain;
   }
   EXPECT_EQ(judge_with("d=example.com", concat("d=example.com", std::string(1, '\0'))),
@@ -183,6 +188,31 @@ TEST_F(Dkim, NamesThatAreNoneAreNeverAskedFor) {
   EXPECT_EQ(judge_with("s=s1", "s=s 1"), Verdict::neutral);
   EXPECT_EQ(judge_with("s=s1", "s=" + std::string(250, 'a')), Verdict::neutral);
   EXPECT_EQ(dns_.questions(), 0U);
+}
+
+// RFC 8616 §5: looked up in A-labels, hashed as they stand; U-labels and A-labels are one name.
+TEST_F(Dkim, NamesInULabelsAreLookedUpInALabels) {
+  dns_.txt("xn--schlssel-95a._domainkey.xn--bcher-kva.example", "p=" + base64_encode("2048 one"));
+  const std::string_view names =
+      "d=B\u00FCcher.example; s=schl\u00FCssel; i=J\u00F6rg@post.xn--bcher-kva.Example";
+  const std::string field = sign_by("c=relaxed/simple; h=from", kHeader, "one\r\n", names);
+  const SignatureResult result = judge(concat(field, kHeader, "one\r\n"));
+  EXPECT_EQ(result.verdict, Verdict::pass) << result.reason;
+  EXPECT_EQ(result.domain, "xn--bcher-kva.example");
+  EXPECT_EQ(result.selector, "xn--schlssel-95a");
+  EXPECT_EQ(result.identity, "J\u00F6rg@post.xn--bcher-kva.Example");
+  std::string other = field;  // the same names, but not what was signed
+  other.replace(other.find("d=B"), 3, "d=b");
+  EXPECT_EQ(judge(concat(other, kHeader, "one\r\n")).verdict, Verdict::fail);
+  other = field;
+  other.replace(other.find("post.xn--bcher-kva"), 18, "post.k\u00E4se");
+  EXPECT_EQ(judge(concat(other, kHeader, "one\r\n")).verdict, Verdict::neutral);
+  // A reader who knows no U-labels takes them for no names.
+  const std::size_t asked = dns_.questions();
+  const Outcome ascii =
+      mailauth::verify<Verifier>(dns_, concat(field, kHeader, "one\r\n"), kNow, kToyCrypto);
+  EXPECT_EQ(ascii.signatures.at(0).verdict, Verdict::neutral);
+  EXPECT_EQ(dns_.questions(), asked);
 }
 
 TEST_F(Dkim, TheFromFieldMustBeSigned) {
@@ -228,6 +258,28 @@ TEST_F(Dkim, KeysThatAreNoGoodArePermerrors) {
   EXPECT_EQ(judge(message).verdict, Verdict::permerror);
   dns_.fail("s1._domainkey.example.com", Type::txt);
   EXPECT_EQ(judge(message).verdict, Verdict::temperror);
+}
+
+// A name may have any number of records, of any size.
+TEST_F(Dkim, OfManyKeysAtOneNameFourAreTried) {
+  const std::string message = concat(sign_it(), kHeader, kBody);
+  dns_.erase("s1._domainkey.example.com");
+  for (int i = 0; i < 1000; ++i) {
+    dns_.txt("s1._domainkey.example.com", "p=" + base64_encode(concat("2048 other", i)));
+  }
+  crypto::toy::counts = {};
+  EXPECT_EQ(judge(message).verdict, Verdict::fail);
+  EXPECT_EQ(crypto::toy::counts.verified, 4U);
+  crypto::toy::counts = {};
+  std::string tags;
+  for (int i = 0; i < 5000; ++i) append(tags, 't', i, "=x;");
+  for (const std::string& record :
+       {"p=" + std::string(60'000, 'A') + "*", tags + "p=MjA0OCBvbmU=", std::string(60'000, ';'),
+        "p=" + base64_encode("broken" + std::string(40'000, 'x'))}) {
+    publish(record);
+    EXPECT_EQ(judge(message).verdict, Verdict::permerror) << record.substr(0, 20);
+  }
+  EXPECT_EQ(crypto::toy::counts.verified, 0U);
 }
 
 TEST_F(Dkim, OneGoodRecordAmongSeveralIsEnough) {

@@ -6,8 +6,8 @@
 
 #include "base/text.h"
 #include "codec/address/ip_address.h"
-#include "codec/address/utf8.h"
 #include "codec/dns/name.h"
+#include "codec/mailauth/names.h"
 #include "codec/message/address_list.h"
 #include "codec/message/header_block.h"
 
@@ -105,13 +105,7 @@ std::string normal_domain(std::string_view written, const Idn* idn) {
     const auto address = IpAddress::parse_literal(written);
     return address ? address->to_literal() : "";
   }
-  std::string domain = to_lower(written);
-  if (!is_ascii(written)) {
-    if (idn == nullptr || written.size() > dns::kMaxWireName) return "";
-    auto ascii = idn->to_ascii(written);
-    if (!ascii) return "";
-    domain = to_lower(*ascii);
-  }
+  std::string domain = to_lower(to_a_labels(written, idn));
   return dns::is_host_name(domain) ? domain : "";
 }
 

@@ -17,19 +17,21 @@
 #include "codec/mailauth/arc.h"
 #include "codec/mailauth/dkim.h"
 #include "codec/mailauth/toy_crypto.h"
+#include "codec/mailauth/toy_idn.h"
 #include "codec/message/header_block.h"
 
 namespace arc = mail::arc;
 namespace dkim = mail::dkim;
 namespace dns = mail::dns;
 using mail::crypto::toy::kToyCrypto;
+using mail::idn::toy::kToyIdn;
 
 namespace {
 
 constexpr mail::WallTime kNow{std::chrono::seconds(1'790'000'000)};
 
 arc::Outcome verify(std::string_view header, std::string_view body, std::string_view record) {
-  arc::Verifier verifier(header, kNow, kToyCrypto);
+  arc::Verifier verifier(header, kNow, kToyCrypto, &kToyIdn);
   std::vector<dns::Answer> answers;
   for (const arc::Question& question : verifier.questions()) {
     MAIL_ASSERT(dns::to_wire(question.name).has_value());

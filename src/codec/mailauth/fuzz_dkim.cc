@@ -16,18 +16,20 @@
 #include "codec/dns/rdata.h"
 #include "codec/mailauth/dkim.h"
 #include "codec/mailauth/toy_crypto.h"
+#include "codec/mailauth/toy_idn.h"
 #include "codec/message/header_block.h"
 
 namespace dkim = mail::dkim;
 namespace dns = mail::dns;
 using mail::crypto::toy::kToyCrypto;
+using mail::idn::toy::kToyIdn;
 
 namespace {
 
 constexpr mail::WallTime kNow{std::chrono::seconds(1'790'000'000)};
 
 dkim::Outcome verify(std::string_view header, std::string_view body, std::string_view record) {
-  dkim::Verifier verifier(header, kNow, kToyCrypto);
+  dkim::Verifier verifier(header, kNow, kToyCrypto, &kToyIdn);
   std::vector<dns::Answer> answers;
   for (const dkim::Question& question : verifier.questions()) {
     MAIL_ASSERT(dns::to_wire(question.name).has_value());

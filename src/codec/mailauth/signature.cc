@@ -69,9 +69,11 @@ bool read_forms(std::string_view value, Signature& signature) {
   return true;
 }
 
-// A name as the grammar of d= and s= has it, lower case; empty: it is none (security.md 37).
-std::string read_name(std::string_view value, bool needs_dot) {
-  if (value.ends_with('.') || (needs_dot && value.find('.') == std::string_view::npos)) return "";
+// A name as the grammar of d= and s= has it, lower case, in A-labels (RFC 8616 §5); empty: it is
+// none (security.md 37).
+std::string read_name(std::string_view written, bool needs_dot, const Idn* idn) {
+  const std::string value = mailauth::to_a_labels(written, idn);
+  if (value.ends_with('.') || (needs_dot && value.find('.') == std::string::npos)) return "";
   auto name = dns::normalize_name(value);
   return name && dns::is_host_name(*name) ? std::move(*name) : "";
 }
@@ -104,14 +106,14 @@ std::optional<std::string> decode_quoted_printable(std::string_view text) {
   return out;
 }
 
-Judgement read_identity(const TagList& tags, Signature& signature) {
+Judgement read_identity(const TagList& tags, Signature& signature, const Idn* idn) {
   signature.identity_domain = signature.domain;
   const mailauth::Tag* const tag = tags.find("i");
   if (tag == nullptr) return {};
   const std::string identity = decode_quoted_printable(tag->value).value_or("");
   const std::size_t at = identity.rfind('@');
   if (at == std::string::npos) return neutral("i= is no identity");
-  signature.identity_domain = read_name(std::string_view(identity).substr(at + 1), true);
+  signature.identity_domain = read_name(std::string_view(identity).substr(at + 1), true, idn);
   if (signature.identity_domain.empty() ||
       !mailauth::is_within(signature.identity_domain, signature.domain)) {
     return neutral("i= is not at or below d=");  // RFC 6376 §6.1.1, "domain mismatch"
@@ -206,10 +208,10 @@ Judgement check_length(std::uint64_t length, std::uint64_t whole) {
 std::string Signature::key_name() const { return concat(selector, "._domainkey.", domain); }
 
 Judgement read_signature(const TagList& tags, SignatureField field, WallTime now,
-                         const crypto::Crypto& crypto, Signature& signature) {
+                         const crypto::Crypto& crypto, Signature& signature, const Idn* idn) {
   const bool dkim = field == SignatureField::dkim;
-  signature.domain = read_name(tags.value("d"), true);
-  signature.selector = read_name(tags.value("s"), false);
+  signature.domain = read_name(tags.value("d"), true, idn);
+  signature.selector = read_name(tags.value("s"), false, idn);
   if (dkim && !is_version(tags.value("v"), crypto)) return neutral("v= is not 1");
   for (const std::string_view name : {"a", "b", "d", "s", "bh", "h"}) {
     const bool of_messages = name == "bh" || name == "h";
@@ -239,7 +241,7 @@ Judgement read_signature(const TagList& tags, SignatureField field, WallTime now
     return found;
   }
   if (dkim) {
-    if (Judgement found = read_identity(tags, signature); found.verdict != Verdict::none) {
+    if (Judgement found = read_identity(tags, signature, idn); found.verdict != Verdict::none) {
       return found;
     }
   }

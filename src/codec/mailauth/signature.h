@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/crypto.h"
+#include "base/idn.h"
 #include "base/resolver.h"
 #include "base/result.h"
 #include "codec/mailauth/body_hash.h"
@@ -30,9 +31,9 @@ struct Signature {
   std::string octets;     // b=
   std::string body_hash;  // bh=
   std::optional<std::uint64_t> body_length;
-  std::string domain;                   // d=, lower case
-  std::string selector;                 // s=, lower case
-  std::string identity_domain;          // of i=, lower case; d= where there is none
+  std::string domain;                   // d=, lower case, A-labels
+  std::string selector;                 // s=, likewise
+  std::string identity_domain;          // of i=, likewise; d= where there is none
   std::vector<std::string_view> names;  // h=
   std::string_view raw;                 // the value of b= as it stands
 
@@ -46,9 +47,10 @@ struct Judgement {
 };
 
 // Fills in as much of `signature` as can be read; none: it may be checked. `crypto.sha1` decides
-// whether rsa-sha1 is known.
+// whether rsa-sha1 is known, `idn` reads U-labels (RFC 8616 §5); without it they are no names.
 Judgement read_signature(const mailauth::TagList& tags, SignatureField field, WallTime now,
-                         const crypto::Crypto& crypto, Signature& signature);
+                         const crypto::Crypto& crypto, Signature& signature,
+                         const Idn* idn = nullptr);
 
 // Whether one of the keys that DNS has bears the signature out. `digest` is that of the header;
 // `bodies` are finished, `body` is the number of the signature's own. nullptr: it signs no body.

@@ -86,6 +86,38 @@ TEST_F(Spf, TenTermsMayAskAndNotElevenAlsoThroughIncludeAndRedirect) {
   EXPECT_EQ(verdict("over.test"), Verdict::permerror);
 }
 
+TEST_F(Spf, ThousandsOfMechanismsCostTenLookUps) {
+  std::string record = "v=spf1";
+  for (int i = 0; i < 3000; ++i) append(record, " a:h", i, ".many.test");
+  for (int i = 0; i < 12; ++i) dns_.a(concat('h', i, ".many.test"), "198.51.100.1");
+  dns_.txt("many.test", record + " +all");
+  EXPECT_EQ(verdict("many.test"), Verdict::permerror);
+  EXPECT_EQ(dns_.questions(), 1u + 10u);
+  // One that has to be read whole, but asks for nothing.
+  record = "v=spf1";
+  for (int i = 0; i < 3000; ++i) append(record, " ip4:203.0.113.", i % 256);
+  dns_.txt("listed.test", record + " ip4:bad +all");
+  EXPECT_EQ(verdict("listed.test"), Verdict::permerror);
+  EXPECT_EQ(dns_.questions(), 1u + 10u + 1u);
+}
+
+TEST_F(Spf, RecordsThatLeadToEachOtherEndAtTheLimit) {
+  dns_.txt("self.test", "v=spf1 include:self.test +all");
+  dns_.txt("here.test", "v=spf1 redirect=there.test");
+  dns_.txt("there.test", "v=spf1 redirect=here.test");
+  for (int i = 0; i < 30; ++i) {  // twice as many with every step
+    dns_.txt(concat('t', i, ".test"),
+             concat("v=spf1 include:t", i + 1, ".test include:t", i + 2, ".test +all"));
+  }
+  for (const std::string_view domain : {"self.test", "here.test", "t0.test"}) {
+    const std::size_t asked = dns_.questions();
+    EXPECT_EQ(verdict(domain), Verdict::permerror) << domain;
+    EXPECT_EQ(dns_.questions(), asked + 1 + 10) << domain;
+  }
+  dns_.cname("alias.test", "other.test").cname("other.test", "alias.test");
+  EXPECT_EQ(verdict("alias.test"), Verdict::temperror);
+}
+
 TEST_F(Spf, TheLimitHoldsForTheLastTermToo) {
   dns_.txt("last.test", "v=spf1 a:n1.test a:n2.test a:n3.test");
   EXPECT_EQ(verdict("last.test"), Verdict::permerror);  // three void look-ups, none behind them

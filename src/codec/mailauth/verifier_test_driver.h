@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "base/executor.h"
+#include "base/idn.h"
 #include "base/resolver.h"
 #include "base/task.h"
 #include "codec/message/header_block.h"
@@ -30,9 +31,9 @@ Task<void> answer_all(dns::Resolver& resolver, Verifier& verifier) {
 // `step`: octets of the body given at a time; answers come when half of it is there.
 template <typename Verifier>
 auto verify(dns::Resolver& resolver, std::string_view message, WallTime now,
-            const crypto::Crypto& crypto, std::size_t step = 1 << 20) {
+            const crypto::Crypto& crypto, std::size_t step = 1 << 20, const Idn* idn = nullptr) {
   const std::size_t header = message::header_block_size(message);
-  Verifier verifier(message.substr(0, header), now, crypto);
+  Verifier verifier(message.substr(0, header), now, crypto, idn);
   LoopExecutor loop;
   const std::string_view body = message.substr(header);
   bool answered = false;

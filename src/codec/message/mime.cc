@@ -1,5 +1,6 @@
 #include "codec/message/mime.h"
 
+#include <algorithm>
 #include <unordered_map>
 #include <utility>
 
@@ -105,11 +106,12 @@ class MimeScan {
   void close_to(std::size_t level) {
     for (; open_.size() > level; open_.pop_back()) by_boundary_.erase(open_.back().boundary);
   }
-  // The CRLF before a delimiter belongs to it (RFC 2046 §5.1.1).
+  // The CRLF before a delimiter belongs to it (RFC 2046 §5.1.1), also when it ends a header.
   void cut(MimePart& part, std::size_t end) const {
     const auto body = static_cast<std::size_t>(part.body.data() - content_.data());
-    const std::size_t last = end >= body + 2 ? end - 2 : body;
-    if (body + part.body.size() > last) part.body = content_.substr(body, last - body);
+    const std::size_t last = end - 2;
+    if (body + part.body.size() <= last) return;
+    part.body = content_.substr(std::min(body, last), last - std::min(body, last));
   }
 
   std::string_view content_;

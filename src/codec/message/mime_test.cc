@@ -68,6 +68,16 @@ TEST(Mime, EmptyPartsAreParts) {
   EXPECT_EQ(parts[2].body, "");
 }
 
+TEST(Mime, APartThatEndsWhereItBeginsIsWithinItsParent) {
+  const std::string content =
+      "Content-Type: multipart/mixed; boundary=o\r\n\r\n--o\r\n"
+      "Content-Type: multipart/alternative; boundary=i\r\n\r\n--i\r\n--o--\r\n";
+  const auto parts = parse_mime(content);
+  ASSERT_EQ(parts.size(), 3U);
+  EXPECT_EQ(parts[2].body, "");
+  EXPECT_EQ(parts[2].body.data(), parts[1].body.data() + parts[1].body.size());
+}
+
 TEST(Mime, WhatIsTooDeepOrTooManyStaysOpaque) {
   std::string deep;
   for (int level = 0; level < 200; ++level) {

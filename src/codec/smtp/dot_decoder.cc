@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "codec/smtp/line_ends.h"
+
 namespace mail::smtp {
 
 namespace {
@@ -14,6 +16,7 @@ struct DotDecoder::Run {
   const char* begin;  // [begin, at) is to be appended
   const char* at;
   const char* end;
+  const char* clean;  // up to here no line holds a bare CR or LF
   std::string* body;
   bool wanted;
 
@@ -29,7 +32,9 @@ struct DotDecoder::Run {
 };
 
 std::size_t DotDecoder::feed(std::string_view wire, std::string* body) {
-  Run run{wire.data(), wire.data(), wire.data() + wire.size(), body, !damaged_};
+  const std::size_t clean = damaged_ ? 0 : clean_lines(wire);
+  Run run{wire.data(),         wire.data(), wire.data() + wire.size(),
+          wire.data() + clean, body,        !damaged_};
   while (run.at < run.end && state_ != State::done) step(run);
   run.wanted = run.wanted && !damaged_;
   run.append_until(run.at);
@@ -77,6 +82,7 @@ void DotDecoder::step(Run& run) {
 
 // The byte before run.at is no CR, and run.at is not the end.
 void DotDecoder::scan_line(Run& run) {
+  if (run.at < run.clean) return scan_clean_lines(run);
   const char* const lf = find(run.at, run.end, '\n');
   const char* const stop = lf != nullptr ? lf : run.end;
   // Once damaged, bare CRs matter no more: only the CR right before an LF is looked for, so that
@@ -102,6 +108,14 @@ void DotDecoder::scan_line(Run& run) {
     run.at = stop;
     state_ = State::in_line;
   }
+}
+
+// On to the next line that begins with a dot.
+void DotDecoder::scan_clean_lines(Run& run) {
+  const char* dot = find(run.at, run.clean, '.');
+  while (dot != nullptr && (dot == run.at || dot[-1] != '\n')) dot = find(dot + 1, run.clean, '.');
+  run.at = dot != nullptr ? dot : run.clean;
+  state_ = State::line_start;
 }
 
 // No line begins behind it, so a dot there is a dot, and the end can not be there.

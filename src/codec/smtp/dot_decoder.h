@@ -2,7 +2,8 @@
 // Only CRLF.CRLF ends it (RFC 5321 §4.1.1.4), and only CRLF ends a line (§2.3.8): what a bare LF or
 // bare CR seems to end is content to us and a line end to somebody else, which is how mail is
 // smuggled. Such content is read on to its true end and is `damaged`.
-// Pure; keeps no bytes, only where it is. Linear in the input, a memchr or two a line.
+// Pure; keeps no bytes, only where it is. Linear in the input: a pass over it and a memchr for each
+// dot; a memchr or two a line where it holds a bare CR or LF.
 #pragma once
 
 #include <cstddef>
@@ -30,6 +31,7 @@ class DotDecoder {
   struct Run;  // bytes seen, wanted and not yet appended
   void step(Run& run);
   void scan_line(Run& run);
+  void scan_clean_lines(Run& run);
   void bare_lf(Run& run);
 
   BareLf bare_lf_;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "codec/smtp/line_ends.h"
+
 namespace mail::smtp {
 
 void DotEncoder::feed(std::string_view content, std::string* wire) {
@@ -11,6 +13,9 @@ void DotEncoder::feed(std::string_view content, std::string* wire) {
     if (content.front() == '\n') content.remove_prefix(1);
     state_ = State::line_start;
   }
+  const std::size_t clean = clean_lines(content);
+  feed_clean_lines(content.substr(0, clean), wire);
+  content.remove_prefix(clean);
   std::size_t lf = std::min(content.find('\n'), content.size());
   for (std::size_t at = 0; at < content.size();) {
     if (lf < at) lf = std::min(content.find('\n', at), content.size());
@@ -31,6 +36,20 @@ void DotEncoder::feed(std::string_view content, std::string* wire) {
     state_ = State::line_start;
     at = end + (content.substr(end).starts_with("\r\n") ? 2 : 1);
   }
+}
+
+void DotEncoder::feed_clean_lines(std::string_view lines, std::string* wire) {
+  if (lines.empty()) return;
+  std::size_t dot = dots_ == Dots::stuffed ? lines.find('.') : std::string_view::npos;
+  std::size_t begin = 0;
+  for (; dot != std::string_view::npos; dot = lines.find('.', dot + 1)) {
+    if (dot == 0 ? state_ != State::line_start : lines[dot - 1] != '\n') continue;
+    wire->append(lines.substr(begin, dot - begin));
+    wire->push_back('.');
+    begin = dot;
+  }
+  wire->append(lines.substr(begin));
+  state_ = State::line_start;
 }
 
 void DotEncoder::finish(std::string* wire) {

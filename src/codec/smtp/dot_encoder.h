@@ -2,7 +2,7 @@
 // §4.5.2) and the final dot, behind BDAT neither (RFC 3030 §2). A bare CR or bare LF leaves as
 // CRLF: what a line end is may never be for the next reader to guess (RFC 5321 §2.3.8; smuggling).
 // Lines are never folded (security.md 25). Pure; keeps no bytes, only where it is. Linear in the
-// input, two memchr a line.
+// input: a pass over it and a memchr for each dot; two memchr a line where a bare CR or LF is.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +23,8 @@ class DotEncoder {
   void finish(std::string* wire);
 
  private:
+  void feed_clean_lines(std::string_view lines, std::string* wire);
+
   enum class State : std::uint8_t { line_start, in_line, cr };
   Dots dots_;
   State state_ = State::line_start;  // cr: of a CR at the very end, which has not left yet

@@ -327,6 +327,20 @@ TEST(ServerSession, WhoNeverEndsHisTooLargeMessageIsToldSo) {
   EXPECT_EQ(wire.output().substr(0, 9), "552 5.3.4");
 }
 
+TEST(ServerSession, WhoNeverEndsHisDamagedMessageIsToldSoToo) {
+  SmtpListener settings = *listener(Role::mx);
+  settings.max_message_size = 100'000;
+  World world;
+  Wire wire(std::make_shared<const SmtpListener>(settings), {}, world);
+  wire.pump();
+  wire.arrive("EHLO a\r\n");
+  wire.arrive(kEnvelope);
+  wire.output().clear();
+  for (int i = 0; i < 100 && !wire.closed(); ++i) wire.arrive(std::string(10'000, 'x') + "\n");
+  EXPECT_TRUE(wire.closed());
+  EXPECT_EQ(wire.output().substr(0, 9), "550 5.5.2");
+}
+
 TEST(ServerSession, RepliesAreBoundedThoughTheClientKeepsAsking) {
   Greeted client;
   ServerSession& session = client.wire.session();

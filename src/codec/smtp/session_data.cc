@@ -57,6 +57,7 @@ void ServerSession::answer(DataVerdict verdict) {
   decoder_ = DotDecoder(listener_->role == Role::relay ? listener_->bare_lf : BareLf::reject);
   phase_ = Phase::data;
   began_ = now_;
+  wire_size_ = 0;
   send(kSendData);
   settle();
 }
@@ -77,8 +78,8 @@ std::size_t ServerSession::take_body(std::string_view input) {
     too_large_ = true;
   }
   // Who is told no after the last dot only is told earlier when there seems to be no dot.
-  if (too_large_ && wire_size_ > 2 * listener_->max_message_size + kStageChunk) {
-    refuse_and_close(kTooLarge);
+  if (wire_size_ > 2 * listener_->max_message_size + kStageChunk) {
+    refuse_and_close(decoder_.damaged() ? kBareLineEnd : kTooLarge);
     return taken;
   }
   roll_chunks();
