@@ -6,6 +6,8 @@
 #include <system_error>
 
 #include "base/text.h"
+#include "platform/os/memory.h"
+#include "platform/os/reserve.h"
 #include "service/store/rocks_mail_store.h"
 
 namespace mail {
@@ -26,6 +28,22 @@ Result<void> check_rights(const std::filesystem::path& folder) {
                      ". Give that folder to the user who starts the server, or name another"));
 }
 
+// Enough for the stores to be opened, and settled into.
+constexpr std::uint64_t kRoomToOpen = 4 << 20;
+constexpr std::uint64_t kInodesToOpen = 16;
+
+// What is held for a full disk is given back before the stores are opened on one.
+RocksOptions store_options(const std::filesystem::path& folder) {
+  RocksOptions options;
+  options.reserve = std::make_shared<os::Reserve>(folder);
+  const Result<os::Space> space = os::space_of(folder);
+  if (!space) return options;
+  options.database = kv::options_for(os::memory_limit(), space->total);
+  const bool no_inodes = space->inodes > 0 && space->inodes_available < kInodesToOpen;
+  if (space->available < kRoomToOpen || no_inodes) options.reserve->release(os::Reserve::Part::all);
+  return options;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<State>> State::open(const std::filesystem::path& folder,
@@ -39,8 +57,9 @@ Result<std::unique_ptr<State>> State::open(const std::filesystem::path& folder,
   }
   if (!lock) return std::unexpected(lock.error());
   auto state = std::make_unique<State>(std::move(*lock));
+  RocksOptions options = store_options(folder);
   MAIL_TRY(state->control, ControlStore::open(folder / "control.db"));
-  MAIL_TRY(state->store, RocksMailStore::open(folder, clock, RocksOptions{}));
+  MAIL_TRY(state->store, RocksMailStore::open(folder, clock, std::move(options)));
   MAIL_TRY(state->reports, feedback::ReportStore::open(folder / "reports.db"));
   return state;
 }

@@ -54,7 +54,8 @@ struct Admin {
   std::function<Outgoing()> outgoing;
   signing::KeyKeeper* keeper = nullptr;
   feedback::ReportStore* reports = nullptr;
-  std::filesystem::path state{};  // the folder; known without a daemon too
+  std::filesystem::path state{};       // the folder; known without a daemon too
+  const Settings* settings = nullptr;  // where no daemon runs
 };
 
 using Handler = Task<Answer> (*)(Admin& admin, const Request& request, Output& output);
@@ -106,6 +107,10 @@ Task<Answer> report_show(Admin& admin, const Request& request, Output& output);
 
 Task<Answer> store_check(Admin& admin, const Request& request, Output& output);
 Task<Answer> store_backup(Admin& admin, const Request& request, Output& output);
+Task<Answer> store_export(Admin& admin, const Request& request, Output& output);
+Task<Answer> store_import(Admin& admin, const Request& request, Output& output);
+Task<Answer> store_forget(Admin& admin, const Request& request, Output& output);
+Task<Answer> store_salvage(Admin& admin, const Request& request, Output& output);
 
 // Helpers of the handlers.
 Task<Answer> print(Output& output, std::string text);

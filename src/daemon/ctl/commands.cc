@@ -181,6 +181,44 @@ const std::vector<Row>& server_rows() {
         Needs::store,
         "Copies the live stores into a new folder, from which a server can be started."},
        store_backup},
+      {{"store",
+        "export",
+        {{"FILE"}},
+        {},
+        true,
+        Needs::store,
+        "Writes the mail that waits or is held into a new file, for another machine, and holds it "
+        "here from then on: nothing is sent twice. Mailboxes are not in it; `store backup` has "
+        "those."},
+       store_export},
+      {{"store",
+        "import",
+        {{"FILE"}},
+        {},
+        true,
+        Needs::store,
+        "Takes the mail of an exported file: it waits here as it did there. What is here already "
+        "is passed over; on the machine that exported it, it waits again."},
+       store_import},
+      {{"store",
+        "forget",
+        {{"FILE"}},
+        {},
+        true,
+        Needs::store,
+        "Gives up what is held here since it was exported to the file, once the other machine has "
+        "imported it."},
+       store_forget},
+      {{"store",
+        "salvage",
+        {},
+        {},
+        true,
+        Needs::store,
+        "Makes a store open again whose table files are damaged: sets them aside, keeps the rest, "
+        "and names each message that lost something. A running daemon, which has its store open, "
+        "refuses."},
+       store_salvage},
   };
   return rows;
 }

@@ -46,7 +46,8 @@ std::string_view remedy(Errc code) {
       return " The store is closed until it was checked; `mailwright status` shows when it is "
              "open.";
     case Errc::store_corrupt:
-      return " `mailwright store check` lists what is damaged; the rest goes on.";
+      return " `mailwright store check` lists what is damaged, and the rest goes on; a store that "
+             "does not open needs a backup.";
     case Errc::store_newer:
       return " Start the version of Mailwright that wrote it, or a newer one.";
     default:
@@ -59,7 +60,7 @@ std::string_view remedy(Errc code) {
 Refusal::Refusal(const Error& error) : exit(exit_of(error.code)), text(error.detail) {
   if (text.empty()) text = to_string(error.code);
   if (text.back() != '.' && text.back() != '\n') text += '.';
-  text += remedy(error.code);
+  if (!text.contains("`mailwright ")) text += remedy(error.code);  // it says itself what to do
 }
 
 }  // namespace mail::ctl

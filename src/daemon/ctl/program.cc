@@ -86,7 +86,8 @@ std::expected<Request, Refusal> make_request(const cli::Invocation& invocation) 
     MAIL_TRY(request.secret, read_password_line(STDIN_FILENO));
   }
   for (auto& [name, values] : request.values) {
-    if (name != "DIR") continue;  // the daemon has another working directory
+    // The daemon has another working directory.
+    if (name != "DIR" && !(name == "FILE" && request.noun == "store")) continue;
     for (std::string& value : values) value = std::filesystem::absolute(value);
   }
   return request;

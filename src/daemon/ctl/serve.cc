@@ -126,9 +126,24 @@ Outgoing outgoing_of(Server& server) {
   return {std::move(settings), std::move(world), server.resolver()};
 }
 
+// A full disk is waited out, even where there is not the little that opening the stores takes:
+// there is nothing else that whoever starts us again could do.
+Result<std::unique_ptr<Server>> open_when_there_is_space(
+    const std::shared_ptr<const Settings>& settings, const sigset_t& signals, const Clock& clock,
+    log::JsonSink& sink) {
+  constexpr timespec kAgain{.tv_sec = 1, .tv_nsec = 0};
+  for (bool said = false;; said = true) {
+    auto server = Server::open(settings, clock, sink);
+    if (server || server.error().code != Errc::storage_full) return server;
+    if (!said) log::error("serve.waiting_for_space", {{"why", describe(server.error())}});
+    const int number = ::sigtimedwait(&signals, nullptr, &kAgain);
+    if (number == SIGINT || number == SIGTERM) return server;
+  }
+}
+
 Answer serve_until_stopped(const std::string& config, std::shared_ptr<const Settings> settings,
                            const sigset_t& signals, const Clock& clock, log::JsonSink& sink) {
-  auto server = Server::open(settings, clock, sink);
+  auto server = open_when_there_is_space(settings, signals, clock, sink);
   if (!server) return std::unexpected(open_refusal(config, server.error()));
   Server& running = **server;
 

@@ -66,7 +66,15 @@ Result<void> copy_key_file(const std::filesystem::path& state,
 }  // namespace
 
 Task<Answer> store_check(Admin& admin, const Request& request, Output& output) {
-  MAIL_CO_TRY(const CheckReport report, co_await admin.store.check());
+  const Result<CheckReport> read = co_await admin.store.check();
+  if (!read && read.error().code == Errc::store_corrupt) {
+    co_return refuse(Exit::bad_data,
+                     concat("A file of the mail store is damaged so that rows behind the damage "
+                            "cannot be reached: ",
+                            printable(read.error().detail),
+                            ". Stop the daemon and run `mailwright store salvage`."));
+  }
+  MAIL_CO_TRY(const CheckReport& report, read);
   const Result<void> control = co_await on(admin.pool, [&] { return admin.control.check(); });
   const std::string why = control ? std::string() : control.error().detail;
   if (request.json) {

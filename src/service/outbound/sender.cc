@@ -12,6 +12,7 @@
 
 #include "base/executor.h"
 #include "base/log.h"
+#include "platform/tls/authorities.h"
 #include "service/outbound/access_tokens.h"
 #include "service/outbound/slot.h"
 
@@ -203,11 +204,14 @@ Result<std::unique_ptr<Sender>> Sender::make(std::vector<net::IoThread*> threads
                                              SenderSettings settings) {
   MAIL_ASSERT(!threads.empty());
   // Security.md 44: port 25 takes any forward-secret suite, `verify` AEAD only.
+  MAIL_TRY(const auto authorities, tls::Authorities::read(settings.ca_file));
   MAIL_TRY(auto examining, tls::ClientContext::make({.verify = false,
                                                      .examine = true,
-                                                     .ca_file = settings.ca_file,
-                                                     .suites = tls::Suites::forward_secret}));
-  MAIL_TRY(auto verifying, tls::ClientContext::make({.verify = true, .ca_file = settings.ca_file}));
+                                                     .ca_file = {},
+                                                     .suites = tls::Suites::forward_secret,
+                                                     .authorities = authorities}));
+  MAIL_TRY(auto verifying,
+           tls::ClientContext::make({.verify = true, .ca_file = {}, .authorities = authorities}));
   std::filesystem::path ca_file = settings.ca_file;
   std::unique_ptr<Shared> shared(new Shared{store,
                                             clock,

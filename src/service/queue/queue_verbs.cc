@@ -136,7 +136,15 @@ Task<Result<std::vector<FoundDelivery>>> Queue::Impl::find(QueueFilter filter) {
       found.push_back({.row = std::move(row), .options = {}});
     }
   }
-  if (found.size() >= filter.limit) co_return found;
+  for (const MessageId id : filter.ids) {
+    MAIL_CO_TRY(std::vector<HeldDelivery> rows, co_await parts_.store.held_of(id));
+    for (HeldDelivery& row : rows) {
+      if (found.size() >= filter.limit) break;
+      if (!matches(filter, id, row.delivery)) continue;
+      found.push_back({.row = std::move(row), .options = {}});
+    }
+  }
+  if (found.size() >= filter.limit || !filter.ids.empty()) co_return found;
   const std::size_t most = filter.empty() ? filter.limit : kAll;
   MAIL_CO_TRY(std::vector<HeldDelivery> held, co_await parts_.store.held(most));
   for (HeldDelivery& row : held) {

@@ -52,6 +52,7 @@ class DraftChange final : public Change {
 
   Result<void> apply(Group& group) override;
   std::size_t size() const override { return size_; }
+  bool alone() const override;
 
  private:
   struct Prepared {

@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::size_t kPage = 1'000'000;  // envelopes in memory at once
 constexpr int kTries = 1000;
+constexpr std::string_view kEntries = "e";  // rows of mailboxes
 
 // All families as they were at one moment, or the sums could never agree while mail flows.
 struct Moment {
@@ -36,7 +37,7 @@ class References {
   References(Moment at, const Damaged& damaged, const std::function<bool()>& closing,
              CheckReport& report)
       : at_(std::move(at)), closing_(closing), report_(report) {
-    for (const DamagedRow& row : damaged) excuse(row.family, row.message);
+    for (const DamagedRow& row : damaged) excuse(row.family, row.key, row.message);
   }
 
   Result<void> run() {
@@ -54,10 +55,10 @@ class References {
 
  private:
   // What hangs on a damaged row cannot be counted.
-  void excuse(kv::Family family, std::optional<MessageId> message) {
+  void excuse(kv::Family family, std::string_view key, std::optional<MessageId> message) {
     if (message) {
       excused_.insert(*message);
-    } else if (family == kv::Family::mailbox) {
+    } else if (family == kv::Family::mailbox && key.starts_with(kEntries)) {
       entries_damaged_ = true;
     }
   }
@@ -69,7 +70,14 @@ class References {
       const std::string_view key = at_.notice.key();
       if (key.size() < 2) continue;
       const auto family = static_cast<kv::Family>(key[1]);
-      excuse(family, message_in(family, key.substr(2)));
+      if (family == kv::Family::schedule && key.substr(2).starts_with("l")) {
+        const MessageId lost = keys::id_in(key.substr(3));
+        report_.damage.push_back({concat("message ", lost.to_string()),
+                                  "what waited of it is lost: its table file was given up"});
+        excused_.insert(lost);
+        continue;
+      }
+      excuse(family, key.substr(2), message_in(family, key.substr(2)));
     }
     return at_.notice.status();
   }
@@ -117,7 +125,6 @@ class References {
   }
 
   Result<void> count_entries() {
-    constexpr std::string_view kEntries = "e";
     at_.mailbox.seek(kEntries);
     for (; at_.mailbox.valid() && at_.mailbox.key().starts_with(kEntries); at_.mailbox.next()) {
       if (closing_()) return fail(Errc::store_unhealthy, "the store is being reopened");

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "codec/envelope/options.h"
 #include "codec/record/event.h"
 #include "codec/record/notice.h"
+#include "codec/record/pending.h"
 
 namespace mail {
 
@@ -64,6 +66,12 @@ struct NoticeKey {
   auto operator<=>(const NoticeKey&) const = default;
 };
 
+// What mail that waited in another store brings along (service/archive).
+struct Carried {
+  std::vector<record::PendingDelivery> waiting;  // as it was there; one for each of `deliveries`
+  std::uint32_t told = 0;                        // DSNs about it that were committed there
+};
+
 struct Draft {
   MessageId id;
   WallTime received_at;
@@ -83,6 +91,8 @@ struct Draft {
   std::vector<record::Event> events;  // `received`, `expanded`; the store adds those of deliveries
   std::vector<record::Notice> notices;  // due already: delivered or expanded, where asked for
   std::vector<NoticeKey> tells;         // a DSN: the notices it tells go with its commit
+  // Of another store: then the commit fails with already_exists where any event knows the id.
+  std::optional<Carried> carried{};
 };
 
 }  // namespace mail

@@ -57,6 +57,7 @@ Result<DraftChange::Prepared> DraftChange::prepare(const Draft& draft, const Sta
       .references = references_of(draft),
       .body = body_of(draft),
       .deliveries = static_cast<std::uint32_t>(draft.deliveries.size()),
+      .told = draft.carried ? draft.carried->told : 0,
   };
   prepared.envelope.reserve(kUsualRow + (chunked ? 0 : draft.content.size()));
   record::append_envelope(prepared.envelope, envelope);
@@ -86,6 +87,10 @@ Result<void> DraftChange::still_possible(const Group& group) const {
     if (draft.staged_chunks > 0 && staging_.sizes(draft.id).size() != draft.staged_chunks) {
       return fail(Errc::store_unhealthy, "staged chunks are gone: the store was reopened");
     }
+    if (!draft.carried) continue;
+    const kv::Cursor known = group.db.scan_prefix(kv::Family::event, keys::runs(draft.id));
+    MAIL_TRY(known.status());
+    if (known.valid()) return fail(Errc::already_exists, concat(draft.id.to_string(), " is known"));
   }
   std::set<NoticeKey> told;
   for (const Draft& draft : drafts_) {
@@ -99,6 +104,11 @@ Result<void> DraftChange::still_possible(const Group& group) const {
     }
   }
   return {};
+}
+
+// Whether its ids are known is asked of the database, which does not show what the group adds.
+bool DraftChange::alone() const {
+  return std::ranges::any_of(drafts_, [](const Draft& draft) { return draft.carried.has_value(); });
 }
 
 Result<void> DraftChange::apply(Group& group) {

@@ -77,6 +77,8 @@ inline std::string waiting(MessageId id, std::uint32_t delivery) {
 inline std::string held(MessageId id, std::uint32_t delivery) {
   return of_message(kHeld, id) + number(delivery);
 }
+// No row, but the key under which the loss of rows of a message is noted in kQuarantined.
+inline std::string lost(MessageId id) { return of_message("l", id); }
 // Of a row of kHeld or kWaiting.
 std::optional<HeldKey> parse_of_message(std::string_view key);
 

@@ -53,6 +53,9 @@ Result<void> validate(const Draft& draft) {
   if (draft.id == MessageId{}) return fail(Errc::invalid_argument, "a draft without id");
   if (draft.deliveries.empty()) return fail(Errc::invalid_argument, "a draft without deliveries");
   for (const Delivery& delivery : draft.deliveries) MAIL_TRY(validate(delivery));
+  if (draft.carried && draft.carried->waiting.size() != draft.deliveries.size()) {
+    return fail(Errc::invalid_argument, "a carried draft with deliveries that never waited");
+  }
   for (const record::Notice& notice : draft.notices) {
     if (notice.message != draft.id) {
       return fail(Errc::invalid_argument, "a draft with a notice of another message");
@@ -85,6 +88,9 @@ record::BodyRef body_of(const Draft& draft) {
 }
 
 record::PendingDelivery pending_of(const Draft& draft, const Delivery& delivery) {
+  if (draft.carried) {
+    return draft.carried->waiting[static_cast<std::size_t>(&delivery - draft.deliveries.data())];
+  }
   record::PendingDelivery pending;
   pending.message = draft.id;
   // What was asked to wait is no older than the end of its wait (RFC 4865 §4.2).

@@ -33,7 +33,7 @@ std::uint32_t references_of(const Draft& draft);
 // Where the commit puts the content.
 record::BodyRef body_of(const Draft& draft);
 bool waits(const Target& target);  // in a queue, or held
-// What is kept of a delivery that waits from its draft on.
+// What is kept of a delivery that waits from its draft on; `delivery` is one of the draft's.
 record::PendingDelivery pending_of(const Draft& draft, const Delivery& delivery);
 bool any_local(const Draft& draft);
 

@@ -117,6 +117,10 @@ class MailStore {
 
   // Deliveries kept aside until an operator decides, oldest first, at most `limit`.
   virtual Task<Result<std::vector<HeldDelivery>>> held(std::size_t limit) = 0;
+  virtual Task<Result<std::vector<HeldDelivery>>> held_of(MessageId message) = 0;
+  // Messages of which anything is in a queue or held, ascending, after `after`, at most `limit`.
+  virtual Task<Result<std::vector<MessageId>>> waiting(std::optional<MessageId> after,
+                                                       std::size_t limit) = 0;
 
   // Queues that hold something, in order of their names, after `after`, at most `limit`, each with
   // the key it begins with. Seeks from queue to queue; costs nothing per delivery.

@@ -43,6 +43,9 @@ Task<Result<void>> ModelMailStore::stage(MessageId id, std::uint32_t number, std
   const std::lock_guard lock(mutex_);
   if (!healthy_) co_return fail(Errc::store_unhealthy, "the store is closed");
   std::vector<std::string>& chunks = staged_[id];
+  if (chunks.empty() && number > 1) {
+    co_return fail(Errc::store_unhealthy, "nothing of this message has arrived before");
+  }
   if (number != chunks.size() + 1) {
     co_return fail(Errc::invalid_argument, "chunks are staged in order, from 1");
   }
@@ -76,6 +79,10 @@ Result<void> ModelMailStore::commit_all(std::span<Draft> drafts) {
   if (failure) return fail(*failure, "as the test asked");
   for (const Draft& draft : drafts) {
     MAIL_TRY(validate(draft));
+    if (draft.carried &&
+        std::ranges::find(events_, draft.id, &record::Event::message) != events_.end()) {
+      return fail(Errc::already_exists, concat(draft.id.to_string(), " is known"));
+    }
     const auto staged = staged_.find(draft.id);
     if (draft.staged_chunks != (staged == staged_.end() ? 0 : staged->second.size())) {
       return fail(Errc::invalid_argument, "not all chunks were staged");
@@ -108,6 +115,7 @@ record::Envelope ModelMailStore::keep_content(const Draft& draft) {
   envelope.references = references_of(draft);
   envelope.deliveries = static_cast<std::uint32_t>(draft.deliveries.size());
   for (const std::string& chunk : chunks) envelope.size += chunk.size();
+  envelope.told = draft.carried ? draft.carried->told : 0;
   envelope.body = body_of(draft);
   if (std::holds_alternative<record::KvBody>(envelope.body)) bodies_[draft.id] = std::move(chunks);
   return envelope;

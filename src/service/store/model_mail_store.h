@@ -44,6 +44,9 @@ class ModelMailStore final : public MailStore {
   std::uint64_t mailbox_bytes(AccountId account) const override;
   Task<Result<void>> complain(record::Event event) override;
   Task<Result<std::vector<HeldDelivery>>> held(std::size_t limit) override;
+  Task<Result<std::vector<HeldDelivery>>> held_of(MessageId message) override;
+  Task<Result<std::vector<MessageId>>> waiting(std::optional<MessageId> after,
+                                               std::size_t limit) override;
   Task<Result<std::vector<QueueKey>>> queues(std::optional<QueueName> after,
                                              std::size_t limit) override;
   Task<Result<std::vector<QueuedDelivery>>> lease(QueueName queue, std::optional<QueueKey> after,

@@ -1,5 +1,6 @@
 // The queues of the store in memory: what waits, its outcomes, notices.
 #include <algorithm>
+#include <set>
 
 #include "base/text.h"
 #include "service/store/ledger.h"
@@ -13,6 +14,28 @@ Task<Result<std::vector<HeldDelivery>>> ModelMailStore::held(std::size_t limit) 
   for (const auto& [key, delivery] : held_) {
     if (found.size() == limit) break;
     found.push_back({key, delivery});
+  }
+  co_return found;
+}
+
+Task<Result<std::vector<HeldDelivery>>> ModelMailStore::held_of(MessageId message) {
+  const std::lock_guard lock(mutex_);
+  std::vector<HeldDelivery> found;
+  for (const auto& [key, delivery] : held_) {
+    if (key.message == message) found.push_back({key, delivery});
+  }
+  co_return found;
+}
+
+Task<Result<std::vector<MessageId>>> ModelMailStore::waiting(std::optional<MessageId> after,
+                                                             std::size_t limit) {
+  const std::lock_guard lock(mutex_);
+  std::set<MessageId> all;
+  for (const auto& [key, delivery] : held_) all.insert(key.message);
+  for (const auto& [key, delivery] : queued_) all.insert(key.message);
+  std::vector<MessageId> found;
+  for (const MessageId& id : all) {
+    if (found.size() < limit && (!after || id > *after)) found.push_back(id);
   }
   co_return found;
 }

@@ -26,10 +26,9 @@ void note_strange_key(std::string_view key, Damaged& damaged) {
 
 }  // namespace
 
-Result<std::vector<HeldDelivery>> held(const kv::Database& db, std::size_t limit,
-                                       Damaged& damaged) {
+namespace {
+Result<std::vector<HeldDelivery>> read_held(kv::Cursor rows, std::size_t limit, Damaged& damaged) {
   std::vector<HeldDelivery> found;
-  kv::Cursor rows = db.scan_prefix(kv::Family::schedule, keys::kHeld);
   for (; rows.valid() && found.size() < limit; rows.next()) {
     const std::optional<HeldKey> key = keys::parse_of_message(rows.key());
     if (!key) {
@@ -41,6 +40,45 @@ Result<std::vector<HeldDelivery>> held(const kv::Database& db, std::size_t limit
     if (delivery) found.push_back({*key, std::move(*delivery)});
   }
   MAIL_TRY(rows.status());
+  return found;
+}
+}  // namespace
+
+Result<std::vector<HeldDelivery>> held(const kv::Database& db, std::size_t limit,
+                                       Damaged& damaged) {
+  return read_held(db.scan_prefix(kv::Family::schedule, keys::kHeld), limit, damaged);
+}
+
+Result<std::vector<HeldDelivery>> held_of(const kv::Database& db, MessageId message,
+                                          Damaged& damaged) {
+  return read_held(db.scan_prefix(kv::Family::schedule, keys::of_message(keys::kHeld, message)),
+                   SIZE_MAX, damaged);
+}
+
+// Both kinds of rows are in the order of messages: a walk along the two.
+Result<std::vector<MessageId>> waiting(const kv::Database& db, std::optional<MessageId> after,
+                                       std::size_t limit) {
+  std::vector<MessageId> found;
+  const auto from = [&](std::string_view row) {
+    std::string begin = after ? kv::after_prefix(keys::of_message(row, *after)) : std::string(row);
+    return db.scan(kv::Family::schedule, begin, kv::after_prefix(row));
+  };
+  kv::Cursor held = from(keys::kHeld);
+  kv::Cursor queued = from(keys::kWaiting);
+  const auto message = [](const kv::Cursor& rows) { return keys::id_in(rows.key().substr(1)); };
+  const auto pass = [&](kv::Cursor& rows, std::string_view row, MessageId id) {
+    if (rows.valid() && message(rows) == id) rows.seek(kv::after_prefix(keys::of_message(row, id)));
+  };
+  while (found.size() < limit && (held.valid() || queued.valid())) {
+    const MessageId next = !queued.valid() || (held.valid() && message(held) < message(queued))
+                               ? message(held)
+                               : message(queued);
+    found.push_back(next);
+    pass(held, keys::kHeld, next);
+    pass(queued, keys::kWaiting, next);
+  }
+  MAIL_TRY(held.status());
+  MAIL_TRY(queued.status());
   return found;
 }
 

@@ -65,6 +65,9 @@ Task<Result<void>> RocksMailStore::stage(MessageId id, std::uint32_t number, std
   if (written) co_return Result<void>{};
   engine_->staging().withdraw(id);
   const Errc code = written.error().code;
+  if (storage_low() && code == Errc::store_unhealthy) {
+    co_return fail(Errc::storage_full, written.error().detail);
+  }
   if (code == Errc::overloaded || code == Errc::store_unhealthy) co_return written;
   // RocksDB takes no more writes now; the committer closes and reopens it.
   if (code == Errc::storage_full) engine_->note_full();
@@ -91,8 +94,12 @@ Task<Result<void>> RocksMailStore::commit(std::span<Draft> drafts) {
   if (drafts.empty()) co_return Result<void>{};
   DraftChange change(drafts, engine_->staging(), clock_.wall_now());
   if (!change.valid()) co_return change.valid();
+  // The other machine's clock may be ahead: its ids never become ours as well.
+  for (const Draft& draft : drafts) {
+    if (draft.carried) engine_->ids().start_above(draft.id.milliseconds());
+  }
   const Result<void> done = co_await committer_->run(change);
-  if (!done && engine_->full()) co_return fail(Errc::storage_full, done.error().detail);
+  if (!done && storage_low()) co_return fail(Errc::storage_full, done.error().detail);
   co_return done;
 }
 
@@ -164,6 +171,18 @@ Task<Result<std::vector<HeldDelivery>>> RocksMailStore::held(std::size_t limit) 
   co_return co_await read([limit](kv::Database& db, std::vector<DamagedRow>& damaged) {
     return rows::held(db, limit, damaged);
   });
+}
+
+Task<Result<std::vector<HeldDelivery>>> RocksMailStore::held_of(MessageId message) {
+  co_return co_await read([message](kv::Database& db, std::vector<DamagedRow>& damaged) {
+    return rows::held_of(db, message, damaged);
+  });
+}
+
+Task<Result<std::vector<MessageId>>> RocksMailStore::waiting(std::optional<MessageId> after,
+                                                             std::size_t limit) {
+  co_return co_await read(
+      [=](kv::Database& db, std::vector<DamagedRow>&) { return rows::waiting(db, after, limit); });
 }
 
 Task<Result<std::vector<QueueKey>>> RocksMailStore::queues(std::optional<QueueName> after,

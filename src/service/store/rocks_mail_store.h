@@ -22,7 +22,8 @@ class RocksMailStore final : public MailStore {
   ~RocksMailStore() override;  // an orderly stop; no verb may be under way
 
   MessageId next_id() override { return engine_->ids().next(); }
-  bool healthy() const override { return committer_->healthy() || engine_->full(); }
+  // On a full disk too: the answer to that is 452, whatever else is the matter.
+  bool healthy() const override { return committer_->healthy() || engine_->storage_low(); }
   bool storage_low() const override { return engine_->storage_low(); }
   Task<Result<void>> stage(MessageId id, std::uint32_t number, std::string chunk) override;
   Task<Result<std::string>> read_staged(MessageId id, std::uint32_t number) override;
@@ -46,6 +47,9 @@ class RocksMailStore final : public MailStore {
   }
   Task<Result<void>> complain(record::Event event) override;
   Task<Result<std::vector<HeldDelivery>>> held(std::size_t limit) override;
+  Task<Result<std::vector<HeldDelivery>>> held_of(MessageId message) override;
+  Task<Result<std::vector<MessageId>>> waiting(std::optional<MessageId> after,
+                                               std::size_t limit) override;
   Task<Result<std::vector<QueueKey>>> queues(std::optional<QueueName> after,
                                              std::size_t limit) override;
   Task<Result<std::vector<QueuedDelivery>>> lease(QueueName queue, std::optional<QueueKey> after,

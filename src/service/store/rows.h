@@ -27,6 +27,10 @@ Result<std::vector<record::MailboxEntry>> entries(const kv::Database& db, Mailbo
 Result<record::MailboxEntry> entry(const kv::Database& db, MailboxId mailbox, Uid uid,
                                    Damaged& damaged);
 Result<std::vector<HeldDelivery>> held(const kv::Database& db, std::size_t limit, Damaged& damaged);
+Result<std::vector<HeldDelivery>> held_of(const kv::Database& db, MessageId message,
+                                          Damaged& damaged);
+Result<std::vector<MessageId>> waiting(const kv::Database& db, std::optional<MessageId> after,
+                                       std::size_t limit);
 
 Result<std::vector<QueueKey>> queues(const kv::Database& db, const std::optional<QueueName>& after,
                                      std::size_t limit);

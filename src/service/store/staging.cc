@@ -8,6 +8,9 @@ Result<void> Staging::admit(MessageId id, std::uint32_t number, std::uint64_t si
   const std::lock_guard lock(mutex_);
   const auto found = chunks_.find(id);
   const std::size_t before = found == chunks_.end() ? 0 : found->second.size();
+  if (before == 0 && number > 1) {
+    return fail(Errc::store_unhealthy, "what arrived before is gone: the store was opened anew");
+  }
   if (number != before + 1) {
     return fail(Errc::invalid_argument, "chunks are staged in order, from 1");
   }

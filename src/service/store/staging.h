@@ -17,7 +17,8 @@ class Staging {
  public:
   explicit Staging(std::uint64_t limit) : limit_(limit) {}
 
-  // Makes room for the next chunk: invalid_argument out of order, storage_full over the limit.
+  // Makes room for the next chunk: invalid_argument out of order, storage_full over the limit,
+  // store_unhealthy when those before it went with a reopening.
   Result<void> admit(MessageId id, std::uint32_t number, std::uint64_t size);
   void withdraw(MessageId id);  // the chunk admitted last was not written
   // Sizes of all chunks of a message; empty when there are none.

@@ -17,6 +17,8 @@ constexpr std::size_t kMaxClosedJournals = 12;  // two hours of them
 constexpr std::uint64_t kLookEvery = 1 << 20;
 constexpr std::uint64_t kHeadroom = 8 << 20;
 constexpr std::uint64_t kWorthFlushing = 4 << 20;
+constexpr std::uint64_t kRoomToOpen = 1 << 20;
+constexpr std::uint64_t kMostInodesKept = 1024;
 }  // namespace
 
 StoreEngine::StoreEngine(const std::filesystem::path& state_dir, const Clock& clock,
@@ -140,14 +142,28 @@ void StoreEngine::look_at_space(const kv::Database& db) {
   const Result<os::Space> space = options_.space(state_dir_);
   if (!space) return;
   const std::uint64_t unflushed = db.unflushed();
+  const bool given = options_.reserve && !options_.reserve->held();
   const std::uint64_t reserve =
-      std::max(std::min(space->total / 20, (1_GiB).value), unflushed + unflushed / 4 + kHeadroom);
+      std::max(std::min(space->total / 20, (1_GiB).value), unflushed + unflushed / 4 + kHeadroom) +
+      (given ? options_.reserve->size() : 0);
+  const std::uint64_t inodes = std::min(space->inodes / 20, kMostInodesKept) +
+                               (given && space->inodes > 0 ? options_.reserve->files() : 0);
   space_tight_ = space->available < reserve + unflushed + kHeadroom &&
                  space->available >= unflushed + kWorthFlushing;
-  const bool low = space->available < reserve;
+  const bool low = space->available < reserve || space->inodes_available < inodes;
+  if (!low && given) options_.reserve->hold();
   if (storage_low_.exchange(low) == low) return;
-  log::warning(low ? "store.space_low" : "store.space_enough",
-               {{"available", space->available}, {"reserve", reserve}});
+  log::warning(
+      low ? "store.space_low" : "store.space_enough",
+      {{"available", space->available}, {"reserve", reserve}, {"inodes", space->inodes_available}});
+}
+
+// The disk refuses space. What waits to be settled is written into the reserve; new mail is not.
+bool StoreEngine::give_reserve() {
+  if (!storage_low_.exchange(true)) log::warning("store.space_low", {{"available", 0}});
+  if (!options_.reserve || !options_.reserve->release(os::Reserve::Part::most)) return false;
+  log::warning("store.reserve_given", {{"octets", options_.reserve->size()}});
+  return true;
 }
 
 void StoreEngine::wrote(const kv::Database& db, std::uint64_t bytes) {
@@ -171,8 +187,17 @@ Result<void> StoreEngine::write_chunk(MessageId id, std::uint32_t number, std::s
   });
 }
 
-// Opening replays the logs into table files: without room for them it only makes things worse.
-bool StoreEngine::room_to_reopen() const {
+// Opening writes little: where the logs do not fit into table files as well, they are kept.
+bool StoreEngine::room_to_reopen() {
+  const auto enough = [this] {
+    const Result<os::Space> space = options_.space(state_dir_);
+    return !space || space->available >= kRoomToOpen;
+  };
+  return enough() || (give_reserve() && enough());
+}
+
+// Whether there is room for all that is in logs once more.
+bool StoreEngine::tables_fit() const {
   const Result<os::Space> space = options_.space(state_dir_);
   if (!space) return true;
   std::uint64_t logs = 0;
@@ -196,14 +221,15 @@ bool StoreEngine::recover() {
   db_.reset();
   staging_.clear();
   const Result<void> done = reopen();
-  full_ = !done && done.error().code == Errc::storage_full;
   if (!done) {
+    full_ = done.error().code == Errc::storage_full;
     db_.reset();
     log::error("store.reopen_failed", {{"why", describe(done.error())}});
     return false;
   }
   publish();
   look_at_space(*db_);
+  full_ = false;  // after the look: at no moment it seems that there is space
   open_ = true;
   log::warning("store.reopened");
   return true;

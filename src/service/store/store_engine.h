@@ -13,6 +13,7 @@
 
 #include "platform/kv/database.h"
 #include "platform/os/file.h"
+#include "platform/os/reserve.h"
 #include "service/store/changes.h"
 #include "service/store/id_source.h"
 #include "service/store/journal.h"
@@ -28,6 +29,7 @@ struct RocksOptions {
   Milliseconds tick{1000};  // how often space, ids and journal are looked after
   // Tests put their own here; the default asks the file system that holds the store.
   std::function<Result<os::Space>(const std::filesystem::path&)> space = os::space_of;
+  std::shared_ptr<os::Reserve> reserve = nullptr;  // given back when the disk is full
 };
 
 class StoreEngine final : public GroupWriter {
@@ -67,6 +69,8 @@ class StoreEngine final : public GroupWriter {
   StoreEngine(const std::filesystem::path& state_dir, const Clock& clock, RocksOptions options);
   Result<void> start();
   Result<void> open_or_salvage(std::span<const MessageId> promised);
+  Result<void> mend();
+  Result<void> refuse_broken_tables() const;
   Result<void> open_database();
   Result<void> salvage(std::span<const MessageId> promised);
   bool nothing_promised_is_behind_the_damage(std::span<const MessageId> promised) const;
@@ -81,8 +85,10 @@ class StoreEngine final : public GroupWriter {
   void write_journal(std::span<const MessageId> ids);
   Result<void> reopen();
   void look_at_space(const kv::Database& db);
+  bool give_reserve();
+  bool tables_fit() const;
   void wrote(const kv::Database& db, std::uint64_t bytes);
-  bool room_to_reopen() const;
+  bool room_to_reopen();
   void look_after_journal();
   void publish();
   void fail_group(std::span<Change* const> group, const Error& error);

@@ -1,11 +1,14 @@
 // How the store is opened: format, salvage, what an earlier life left, the comparison with the
 // journal of acknowledged ids.
 #include <algorithm>
+#include <set>
 
 #include "base/log.h"
 #include "base/planted.h"
 #include "base/text.h"
+#include "platform/kv/mending.h"
 #include "service/store/keys.h"
+#include "service/store/salvage.h"
 #include "service/store/store_engine.h"
 
 namespace mail {
@@ -15,8 +18,15 @@ namespace fs = std::filesystem;
 Result<std::unique_ptr<StoreEngine>> StoreEngine::open(const fs::path& state_dir,
                                                        const Clock& clock, RocksOptions options) {
   std::unique_ptr<StoreEngine> engine(new StoreEngine(state_dir, clock, std::move(options)));
-  MAIL_TRY(engine->start());
-  return engine;
+  const Result<void> started = engine->start();
+  if (started) return engine;
+  if (started.error().code == Errc::store_corrupt) {  // a block of a table that opens, perhaps
+    engine->batch_.reset();
+    engine->state_.reset();
+    engine->db_.reset();
+    MAIL_TRY(engine->refuse_broken_tables());
+  }
+  return std::unexpected(started.error());
 }
 
 Result<void> StoreEngine::start() {
@@ -43,14 +53,47 @@ Result<void> StoreEngine::start() {
 }
 
 Result<void> StoreEngine::open_or_salvage(std::span<const MessageId> promised) {
+  MAIL_TRY(mend());
   const Result<void> opened = open_database();
   if (opened || opened.error().code != Errc::store_corrupt || salvaged_) return opened;
+  MAIL_TRY(refuse_broken_tables());
   salvaged_ = true;
   return salvage(promised);
 }
 
+// What costs nothing is done at once.
+Result<void> StoreEngine::mend() {
+  const std::filesystem::path aside = aside_folder(state_dir_, clock_);
+  MAIL_TRY(const std::vector<std::string> mended, kv::mend(directory_, aside));
+  for (const std::string& file : mended) {
+    log::error("store.mended", {{"file", file},
+                                {"what", "it was damaged and is made anew, without loss"},
+                                {"kept_in", aside.string()}});
+  }
+  return {};
+}
+
+// A table takes mail with it when it is given up, and perhaps it is only in the wrong place, or in
+// a backup: that is not ours to decide.
+Result<void> StoreEngine::refuse_broken_tables() const {
+  const auto broken = kv::broken_tables(directory_, options_.database);
+  if (!broken || broken->empty()) return {};
+  std::string names;
+  for (const kv::BrokenTable& table : *broken) {
+    append(names, names.empty() ? "" : "; ", (directory_ / table.file).string(), " (",
+           kv::to_string(table.family), "): ", table.why);
+  }
+  return fail(Errc::store_corrupt,
+              concat("Table files are damaged: ", names,
+                     ". Put them back or restore a backup; or let `mailwright store salvage` set "
+                     "them aside, name what was in them alone, and keep the rest"));
+}
+
 Result<void> StoreEngine::open_database() {
-  MAIL_TRY(db_, kv::Database::open(directory_, options_.database));
+  kv::Options options = options_.database;
+  options.when_full = [this] { return give_reserve(); };
+  options.keep_logs = !tables_fit();
+  MAIL_TRY(db_, kv::Database::open(directory_, options));
   batch_ = std::make_unique<kv::Batch>(*db_);
   return check_format();
 }
@@ -93,12 +136,7 @@ bool StoreEngine::nothing_promised_is_behind_the_damage(std::span<const MessageI
 // then says what is missing.
 Result<void> StoreEngine::salvage(std::span<const MessageId> promised) {
   std::error_code error;
-  fs::path aside;
-  for (auto at = clock_.wall_now().time_since_epoch().count();;
-       ++at) {  // the clock may have gone back
-    aside = state_dir_ / concat("mail.damaged-", at);
-    if (!fs::exists(aside, error)) break;
-  }
+  const fs::path aside = aside_folder(state_dir_, clock_);
   MAIL_TRY(os::make_directories(aside));
   for (const fs::directory_entry& entry : fs::directory_iterator(directory_, error)) {
     const fs::path& path = entry.path();
@@ -133,13 +171,34 @@ Result<void> StoreEngine::load() {
   return {};
 }
 
+namespace {
+// Their keys. One whose octets are damaged ends a walk along them: it and those behind it are asked
+// for by number.
+Result<std::set<std::string>> left_chunks(const kv::Database& db, std::string_view message) {
+  std::set<std::string> keys;
+  kv::Cursor rows = db.scan_prefix(kv::Family::mail_body, message);
+  for (; rows.valid(); rows.next()) keys.emplace(rows.key());
+  const Result<void> read = rows.status();
+  if (read) return keys;
+  if (read.error().code != Errc::store_corrupt) return std::unexpected(read.error());
+  constexpr std::uint32_t kMostChunks = 4096;  // more than may be staged
+  for (std::uint32_t number = 1; number <= kMostChunks; ++number) {
+    std::string key = keys::chunk(keys::id_in(message), number);
+    const Result<bool> there = db.contains(kv::Family::mail_body, key);
+    if (there && !*there) break;
+    if (!there && there.error().code != Errc::store_corrupt) return std::unexpected(there.error());
+    keys.insert(std::move(key));
+  }
+  return keys;
+}
+}  // namespace
+
 // Chunks that no commit took: their messages died with the process that was receiving them.
 Result<void> StoreEngine::remove_left_chunks() {
   kv::Cursor staged = db_->scan(kv::Family::staging, "", "");
   for (; staged.valid(); staged.next()) {
-    kv::Cursor chunks = db_->scan_prefix(kv::Family::mail_body, staged.key());
-    for (; chunks.valid(); chunks.next()) batch_->remove_once(kv::Family::mail_body, chunks.key());
-    MAIL_TRY(chunks.status());
+    MAIL_TRY(const std::set<std::string> chunks, left_chunks(*db_, staged.key()));
+    for (const std::string& chunk : chunks) batch_->remove_once(kv::Family::mail_body, chunk);
     batch_->remove(kv::Family::staging, staged.key());
   }
   return staged.status();

@@ -69,6 +69,47 @@ TEST_F(StoreTrouble, ADiskThatStaysFullIsSaidToBeFullAndIsOverWhenThereIsSpace) 
   expect_consistent(*store_);
 }
 
+TEST_F(StoreTrouble, WhatIsHeldForAFullDiskIsGivenAndHeldAgain) {
+  const auto faults = std::make_shared<kv::Faults>();
+  RocksOptions options{.database = {.faults = faults}, .tick = std::chrono::hours(1)};
+  options.space = [this](const fs::path&) -> Result<os::Space> {
+    return os::Space{(1_GiB).value, available_};
+  };
+  options.reserve = std::make_shared<os::Reserve>(directory_.path());
+  open(options);
+  ASSERT_TRUE(options.reserve->held());
+  ASSERT_TRUE(commit(4096));
+  // Others fill the disk. What was under way finds its place in the reserve; new mail is refused.
+  available_ = 60 << 20;
+  faults->no_room = 2;
+  ASSERT_TRUE(commit(3 << 20) && commit(3 << 20));
+  EXPECT_FALSE(options.reserve->held());
+  EXPECT_TRUE(store_->storage_low());
+  EXPECT_TRUE(store_->healthy());
+  EXPECT_EQ(commit(10).error().code, Errc::storage_full);
+  const auto box = run(store_->mailboxes(AccountId{1})).value().at(0);
+  EXPECT_TRUE(run(store_->remove_entries(box.id, {Uid{1}})));
+  // A restart on the full disk knows that it has been given.
+  EXPECT_TRUE(open(options).storage_low());
+  available_ = (1_GiB).value;
+  EXPECT_FALSE(open(options).storage_low());
+  EXPECT_TRUE(options.reserve->held());
+  ASSERT_TRUE(commit(4096));
+  expect_consistent(*store_);
+}
+
+TEST_F(StoreTrouble, WithoutInodesThereIsNoSpace) {
+  RocksOptions options{.tick = std::chrono::hours(1)};
+  std::uint64_t inodes = 100;
+  options.space = [&](const fs::path&) -> Result<os::Space> {
+    return os::Space{(1_GiB).value, (1_GiB).value, 2000, inodes};
+  };
+  EXPECT_FALSE(open(options).storage_low());
+  inodes = 99;
+  EXPECT_TRUE(open(options).storage_low());
+  EXPECT_EQ(commit(10).error().code, Errc::storage_full);
+}
+
 TEST_F(StoreTrouble, SpaceIsLookedAtWhileMailComesInNotOnlyNowAndThen) {
   open(on_small_disk());
   ASSERT_TRUE(commit(4096));
@@ -117,6 +158,8 @@ TEST_F(StoreTrouble, AChunkOfAMessageWhoseChunksWentWithAReopeningIsNotWritten) 
   ASSERT_TRUE(engine->staging().admit(id, 2, 4));
   ASSERT_TRUE(engine->recover());
   EXPECT_EQ(engine->write_chunk(id, 2, "two ").error().code, Errc::store_unhealthy);
+  EXPECT_EQ(engine->staging().admit(id, 2, 4).error().code, Errc::store_unhealthy)
+      << "its sender may try again (mail_crash, seed 3065898088)";
   EXPECT_TRUE(engine->with([](kv::Database& db) -> Result<void> {
     EXPECT_FALSE(db.scan(kv::Family::mail_body, "", "").valid());
     EXPECT_FALSE(db.scan(kv::Family::staging, "", "").valid());
