@@ -35,9 +35,10 @@ NeighbourSettings from(const NeighbourRow& row, std::string name, std::vector<Ro
 
 }  // namespace
 
-std::vector<std::unique_ptr<Judge>> make_neighbours(const Settings& settings, const Clock& clock) {
+std::vector<std::unique_ptr<NeighbourJudge>> make_neighbours(const Settings& settings,
+                                                             const Clock& clock) {
   const std::vector<Role> everybody{Role::mx, Role::submission, Role::relay};
-  std::vector<std::unique_ptr<Judge>> judges;
+  std::vector<std::unique_ptr<NeighbourJudge>> judges;
   for (const NeighbourRow& milter : settings.milters) {
     judges.push_back(
         std::make_unique<MilterJudge>(from(milter, concat("milter ", milter.address), everybody),

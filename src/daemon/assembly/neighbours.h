@@ -6,11 +6,12 @@
 
 #include "base/clock.h"
 #include "daemon/settings/settings.h"
-#include "service/policy/verdict.h"
+#include "service/neighbours/neighbour.h"
 
 namespace mail {
 
 // In the order in which they are asked. `clock` outlives them.
-std::vector<std::unique_ptr<Judge>> make_neighbours(const Settings& settings, const Clock& clock);
+std::vector<std::unique_ptr<NeighbourJudge>> make_neighbours(const Settings& settings,
+                                                             const Clock& clock);
 
 }  // namespace mail

@@ -32,8 +32,8 @@ std::shared_ptr<const door::Settings> door_settings(const Settings& settings) {
   out->trusted_forwarders = policy.trusted_forwarders;
   out->judge_loopback = policy.judge_loopback;
   for (const BlocklistRow& row : settings.blocklists) {
-    out->lists.push_back(
-        {row.zone, static_cast<double>(row.weight), row.allow, row.answers, row.reply});
+    out->lists.push_back({row.zone, static_cast<double>(row.weight), row.allow, row.domains,
+                          row.answers, row.reply});
   }
   out->greylist = {settings.greylist.enabled, settings.greylist.delay, settings.greylist.keep};
   return out;

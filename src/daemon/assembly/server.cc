@@ -178,9 +178,9 @@ Result<void> Server::listen() {
   MAIL_TRY(smtp_->apply(std::move(listeners)));
   queue_->start(*sender_);
   turns_ = std::make_unique<TurnLoop>(
-      std::vector<TurnLoop::Turn>{[this] { return reporter_.tick(*queue_); },
-                                  [this] { return keeper_->tick(); },
-                                  [this] { return feedback_.tick(*queue_); }},
+      std::vector<TurnLoop::Turn>{
+          [this] { return reporter_.tick(*queue_); }, [this] { return keeper_->tick(); },
+          [this] { return door_.tick(); }, [this] { return feedback_.tick(*queue_); }},
       clock_);
   sending_ = true;
   if (sends_by_mx(*settings_)) {
@@ -211,6 +211,7 @@ Result<void> Server::reload(const Settings& loaded) {
 
 void Server::stop() {
   resolver_->hurry(kStopGrace);
+  for (const auto& neighbour : neighbours_) neighbour->hurry(kStopGrace / 3);  // and say so in time
   smtp_->stop(kStopGrace);
   turns_.reset();
   if (const Result<void> kept = state_->reports->observe(observations_.take()); !kept) {

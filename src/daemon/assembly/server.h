@@ -23,6 +23,7 @@
 #include "platform/resolver/unbound_resolver.h"
 #include "service/door/door.h"
 #include "service/end_to_end/next_hops.h"
+#include "service/neighbours/neighbour.h"
 #include "service/outbound/sender.h"
 #include "service/policy/local_limits.h"
 #include "service/queue/queue.h"
@@ -82,8 +83,8 @@ class Server {
   std::unique_ptr<signing::KeyKeeper> keeper_;
   feedback::Observations observations_;  // filled at the door, told by feedback_
   door::Door door_;
-  std::vector<std::unique_ptr<Judge>> neighbours_;  // asked between the two of the door
-  signing::Signer signer_;                          // the last of judges_
+  std::vector<std::unique_ptr<NeighbourJudge>> neighbours_;  // asked between the two of the door
+  signing::Signer signer_;                                   // the last of judges_
   SystemRandom random_;
   NextHops next_hops_;
   SpoolPlacer placer_;

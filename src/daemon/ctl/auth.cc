@@ -2,13 +2,11 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cstdio>
 
 #include "base/text.h"
 #include "codec/dns/zone_file.h"
-#include "codec/message/header_block.h"
 #include "daemon/assembly/outbound.h"
 #include "daemon/ctl/auth_tools.h"
 #include "daemon/ctl/text_table.h"
@@ -22,27 +20,11 @@ namespace mail::ctl {
 namespace auth {
 namespace {
 
-constexpr std::size_t kMaxMessage = std::size_t{1} << 30;
 constexpr std::size_t kMaxZone = std::size_t{256} << 20;
 
 Refusal unreadable(const Error& error) {
   return {error.code == Errc::too_large ? Exit::bad_data : Exit::no_input,
           concat(error.detail, '.')};
-}
-
-// Bare LF becomes CRLF; what has CRLF stays.
-std::string with_crlf(std::string_view text) {
-  std::string out;
-  out.reserve(text.size() + text.size() / 32);
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t lf = std::min(text.find('\n', at), text.size());
-    out.append(text.substr(at, lf - at));
-    if (lf == text.size()) break;
-    if (!out.ends_with('\r')) out.push_back('\r');
-    out.push_back('\n');
-    at = lf + 1;
-  }
-  return out;
 }
 
 }  // namespace
@@ -80,30 +62,6 @@ Expected<std::unique_ptr<Dns>> Dns::open(const Command& command) {
   }
   dns->resolver_ = std::make_unique<dns::ZoneResolver>(std::move(*zone));
   return dns;
-}
-
-Expected<Message> read_message(const Command& command) {
-  auto text = os::read_file(command.line.text("FILE"), kMaxMessage);
-  if (!text) return std::unexpected(unreadable(text.error()));
-  Message message;
-  message.file = std::move(*text);
-  message.content = with_crlf(message.file);
-  const std::size_t lf = message.file.find('\n');
-  message.bare_lf = lf != std::string::npos && (lf == 0 || message.file[lf - 1] != '\r');
-  const auto scan = message::scan_header_block(message.content);
-  if (!scan) {
-    return refuse(Exit::bad_data,
-                  concat(printable(command.line.text("FILE")), ": ", scan.error().detail,
-                         ". Over 5,000 fields or 256 KiB of them are refused at "
-                         "the door too, with 552 5.3.4."));
-  }
-  message.header_size = scan->size;
-  if (message.header().find(':') == std::string_view::npos) {
-    return refuse(Exit::bad_data,
-                  concat(printable(command.line.text("FILE")),
-                         " does not begin with a header field: is it a message (RFC 5322)?"));
-  }
-  return message;
 }
 
 Expected<Domain> parse_domain(std::string_view text) {
@@ -147,20 +105,14 @@ std::string authserv_id(const Command& command) {
   return name.data();
 }
 
-mailauth::Findings examine(const Command& command, Dns& dns, const Message& message,
-                           const Origin& origin) {
+Expected<mailauth::Findings> examine(const Command& command, Dns& dns, const MessageFile& message,
+                                     const Origin& origin) {
   Examiner examiner({dns.resolver(), tls::kCrypto, command.clock, &idn::kFunctions,
                      &psl::is_public_suffix, authserv_id(command)},
                     origin.client, origin.helo, origin.path);
   examiner.header(message.header());
-  examiner.body(message.body());
+  MAIL_TRY(message.body([&](std::string_view piece) { examiner.body(piece); }));
   return dns.wait(examiner.finish(command.clock.mono_now() + kMaxExamination));
-}
-
-std::string one_line(std::string_view field) {
-  std::string value = message::unfold(field.substr(field.find(':') + 1));
-  std::ranges::replace(value, '\t', ' ');
-  return value;
 }
 
 Answer print(std::string_view text) {

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "codec/mailauth/authentication_results.h"
+#include "codec/message/header_block.h"
 #include "daemon/ctl/auth_tools.h"
 #include "daemon/ctl/text_table.h"
 #include "platform/json/json.h"
@@ -24,6 +25,13 @@ std::string results_field(const Findings& findings, const Origin& origin, std::s
                                     origin.client.to_string()};
   append_authentication_results(field, describe(findings, envelope, id));
   return field;
+}
+
+// What stands behind the colon, for JSON.
+std::string one_line(std::string_view field) {
+  std::string value = message::unfold(field.substr(field.find(':') + 1));
+  std::ranges::replace(value, '\t', ' ');
+  return value;
 }
 
 std::string policy_of(const dmarc::Outcome& dmarc) {
@@ -137,9 +145,9 @@ std::string to_text(const Findings& findings, const Origin& origin, const std::s
 Answer check(const Command& command) {
   MAIL_TRY(const std::optional<Origin> origin, parse_origin(command));
   MAIL_ASSERT(origin.has_value());  // the command line requires --ip
-  MAIL_TRY(const Message message, read_message(command));
+  MAIL_TRY(const MessageFile message, MessageFile::open(command.line.text("FILE")));
   MAIL_TRY(const std::unique_ptr<Dns> dns, Dns::open(command));
-  const Findings findings = examine(command, *dns, message, *origin);
+  MAIL_TRY(const Findings findings, examine(command, *dns, message, *origin));
   const std::string field = results_field(findings, *origin, authserv_id(command));
   if (command.line.json) return print(json::to_string(to_json(findings, field)) + '\n');
   return print(to_text(findings, *origin, field));

@@ -75,6 +75,9 @@ std::string joined(const std::vector<std::string>& texts) {
 
 // What is wrong with what a domain publishes, as far as it shows without a client.
 std::string spf_mistake(const std::string& domain, const Published& published) {
+  const bool is_name = dns::normalize_name(domain) && domain.find_first_of(" \t@") == domain.npos;
+  if (!is_name)
+    return concat('"', domain, "\" is no domain name: nobody can publish anything there");
   if (!published.trouble.empty()) return concat("DNS could not tell: ", published.trouble);
   if (published.records.empty()) {
     return concat(domain,

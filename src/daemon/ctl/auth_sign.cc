@@ -52,24 +52,27 @@ Expected<std::vector<dkim::SigningKey>> read_keys(const Command& command) {
   return keys;
 }
 
-std::string hash_of(std::string_view body) {
+Expected<std::string> hash_of_body(const MessageFile& message) {
   dkim::BodyHasher hasher(tls::kCrypto);
-  hasher.update(body);
+  MAIL_TRY(message.body([&](std::string_view piece) { hasher.update(piece); }));
   return hasher.finish();
 }
 
 // The fields in front of the file, whose octets stay: signatures do not mind which line ends they
 // are kept with, as long as all are the same.
-Answer print_with(std::string fields, const Message& message) {
-  if (message.bare_lf) std::erase(fields, '\r');
-  MAIL_TRY(print(fields));
-  return print(message.file);
+Answer print_with(std::string fields, const MessageFile& message) {
+  if (message.bare_lf()) std::erase(fields, '\r');
+  Answer printed = print(fields);
+  MAIL_TRY(message.octets([&](std::string_view piece) {
+    if (printed) printed = print(piece);
+  }));
+  return printed;
 }
 
 }  // namespace
 
 Answer sign(const Command& command) {
-  MAIL_TRY(const Message message, read_message(command));
+  MAIL_TRY(const MessageFile message, MessageFile::open(command.line.text("FILE")));
   const auto scan = message::scan_header_block(message.header());
   if (!scan || scan->summary.from_fields != 1) {
     return refuse(Exit::bad_data,
@@ -77,7 +80,7 @@ Answer sign(const Command& command) {
                          " needs one From field: a signature is made for it (RFC 6376 §5.4)."));
   }
   MAIL_TRY(const std::vector<dkim::SigningKey> keys, read_keys(command));
-  const std::string hash = hash_of(message.body());
+  MAIL_TRY(const std::string hash, hash_of_body(message));
   std::string fields;
   for (const dkim::SigningKey& key : keys) {
     MAIL_TRY(const std::string field,
@@ -89,11 +92,12 @@ Answer sign(const Command& command) {
 
 Answer seal(const Command& command) {
   MAIL_TRY(const std::optional<Origin> origin, parse_origin(command));
-  MAIL_TRY(const Message message, read_message(command));
+  MAIL_TRY(const MessageFile message, MessageFile::open(command.line.text("FILE")));
   MAIL_TRY(const std::vector<dkim::SigningKey> keys, read_keys(command));
   if (keys.size() != 1) return refuse(Exit::usage, "A set has one seal: give one --key.");
   MAIL_TRY(const std::unique_ptr<Dns> dns, Dns::open(command));
-  const mailauth::Findings findings = examine(command, *dns, message, origin.value_or(Origin{}));
+  MAIL_TRY(const mailauth::Findings findings,
+           examine(command, *dns, message, origin.value_or(Origin{})));
   authres::AuthenticationResults results;
   if (origin) {
     results =
@@ -105,8 +109,10 @@ Answer seal(const Command& command) {
   }
   std::string field;
   append_authentication_results(field, results);
-  const auto set = arc::seal(message.header(), hash_of(message.body()), findings.arc,
-                             one_line(field), keys[0], command.clock.wall_now(), tls::kCrypto);
+  MAIL_TRY(const std::string hash, hash_of_body(message));
+  const std::string_view value = std::string_view(field).substr(field.find(':') + 1);
+  const auto set = arc::seal(message.header(), hash, findings.arc, value, keys[0],
+                             command.clock.wall_now(), tls::kCrypto);
   if (!set) return refuse(Exit::bad_data, concat("It cannot be sealed: ", set.error().detail, '.'));
   return print_with(*set, message);
 }

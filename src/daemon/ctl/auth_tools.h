@@ -2,8 +2,6 @@
 #pragma once
 
 #include <chrono>
-#include <cstddef>
-#include <expected>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,12 +18,10 @@
 #include "codec/mailauth/findings.h"
 #include "codec/mailauth/inquiry.h"
 #include "daemon/ctl/auth.h"
+#include "daemon/ctl/auth_message.h"
 #include "platform/resolver/unbound_resolver.h"
 
 namespace mail::ctl::auth {
-
-template <typename T>
-using Expected = std::expected<T, Refusal>;
 
 struct Command {
   const cli::Invocation& line;
@@ -54,17 +50,6 @@ class Dns {
   dns::UnboundResolver* network_ = nullptr;  // the same, where it is that
 };
 
-// A message as it would come by SMTP: a file with LF at the end of its lines is read as CRLF.
-struct Message {
-  std::string file;     // the octets as they are
-  std::string content;  // the same with CRLF
-  std::size_t header_size = 0;
-  bool bare_lf = false;
-  std::string_view header() const { return std::string_view(content).substr(0, header_size); }
-  std::string_view body() const { return std::string_view(content).substr(header_size); }
-};
-Expected<Message> read_message(const Command& command);
-
 // Where a message is said to have come from.
 struct Origin {
   IpAddress client;
@@ -77,8 +62,8 @@ Expected<Domain> parse_domain(std::string_view text);
 Expected<IpAddress> parse_ip(const Command& command);
 std::string authserv_id(const Command& command);  // --authserv-id, else the name of this host
 
-mailauth::Findings examine(const Command& command, Dns& dns, const Message& message,
-                           const Origin& origin);
+Expected<mailauth::Findings> examine(const Command& command, Dns& dns, const MessageFile& message,
+                                     const Origin& origin);
 
 // Runs an evaluator to its end over the DNS; 20 s for each round of questions.
 template <typename Evaluator>
@@ -94,8 +79,6 @@ Task<void> run_to_end(Evaluator& evaluator, dns::Resolver& resolver, const Clock
   }
 }
 
-// What stands behind the colon of a field of ours, in one line.
-std::string one_line(std::string_view field);
 Answer print(std::string_view text);
 // Breaks at blanks into lines of at most `width` columns; those after the first begin with `indent`
 // blanks.

@@ -114,8 +114,12 @@ std::string zone_text(std::string_view domain, const std::vector<RecordRow>& row
     const bool ours = row.name == domain || row.name.ends_with(concat('.', domain));
     // MTA-STS needs a web server beside it, and reports somebody to read them.
     const bool asks_for_more = row.now.empty() && (row.what == "MTA-STS" || row.what == "TLS-RPT");
-    append(out, ours && !asks_for_more ? "" : "; ", row.name, ". ", row.type, ' ',
-           row.type == "TXT" ? quoted_strings(row.publish) : row.publish, '\n');
+    // What is right stays as it is, also a second MX.
+    const bool stays = row.verdict == RecordVerdict::ok && !row.now.empty();
+    for (const std::string& value : stays ? row.now : std::vector<std::string>{row.publish}) {
+      append(out, ours && !asks_for_more ? "" : "; ", row.name, ". ", row.type, ' ',
+             row.type == "TXT" ? quoted_strings(value) : value, '\n');
+    }
   }
   return out;
 }

@@ -25,14 +25,20 @@ class DomainSurveyTest : public testing::Test {
     dns_.a("mx.yahoo.test", "192.0.2.1").ptr("1.2.0.192.in-addr.arpa", "mx.yahoo.test");
     dns_.mx("yahoo.test", 10, "mx.yahoo.test");
   }
-  std::vector<RecordRow> rows(std::vector<SeenKey> keys = {}) {
+  std::vector<RecordRow> rows(std::vector<SeenKey> keys = {}, std::string domain = "yahoo.test") {
     const SurveyWorld world{.resolver = dns_,
                             .hostname = "mx.yahoo.test",
                             .own_names = {"mx.yahoo.test"},
                             .submission = {{587, false}, {465, true}},
                             .now = kNow,
                             .deadline = {}};
-    return block_on(loop_, survey(world, "yahoo.test", std::move(keys)));
+    return block_on(loop_, survey(world, std::move(domain), std::move(keys)));
+  }
+  RecordRow survey_of(std::string domain, std::string_view what) {
+    for (RecordRow& each : rows({}, std::move(domain))) {
+      if (each.what == what) return std::move(each);
+    }
+    return {};
   }
   RecordRow row(std::string_view what, std::vector<SeenKey> keys = {}) {
     for (RecordRow& each : rows(std::move(keys))) {
@@ -81,6 +87,53 @@ TEST_F(DomainSurveyTest, AnMxIsOursByNameOrByAddress) {
   EXPECT_EQ(verdict("MX"), "unknown");
 }
 
+TEST_F(DomainSurveyTest, AnMxThatIsNoneOfOursIsToldApart) {
+  dns_.erase("yahoo.test").mx("yahoo.test", 0, ".");
+  EXPECT_NE(row("MX").remedy.find("no mail at all"), std::string::npos);
+  // RFC 5321 §5.1: without an MX the address of the domain counts.
+  dns_.erase("yahoo.test").a("yahoo.test", "192.0.2.1");
+  EXPECT_EQ(verdict("MX"), "optional");
+  dns_.erase("yahoo.test").mx("yahoo.test", 5, "slow.test").fail("slow.test", Type::a);
+  EXPECT_EQ(verdict("MX"), "unknown");
+  dns_.mx("yahoo.test", 10, "mx.yahoo.test");
+  EXPECT_EQ(verdict("MX"), "ok");
+  EXPECT_EQ(row("MX").publish, "10 mx.yahoo.test.");
+  const std::string zone = zone_text("yahoo.test", rows());
+  EXPECT_NE(zone.find("MX 5 slow.test.\nyahoo.test. MX 10 mx.yahoo.test.\n"), std::string::npos)
+      << zone;
+}
+
+TEST_F(DomainSurveyTest, AliasesAreNamedWhereTheyMayNotBe) {  // RFC 2181 §10.3
+  dns_.erase("yahoo.test").mx("yahoo.test", 10, "mail.yahoo.test");
+  dns_.cname("mail.yahoo.test", "mx.yahoo.test");
+  EXPECT_EQ(verdict("MX"), "wrong");
+  EXPECT_NE(row("MX").remedy.find("alias"), std::string::npos);
+  dns_.erase("mx.yahoo.test").cname("mx.yahoo.test", "host.test").a("host.test", "192.0.2.1");
+  EXPECT_EQ(verdict("Host"), "wrong");
+  EXPECT_NE(row("Host").remedy.find("host.test"), std::string::npos);
+  dns_.erase("yahoo.test").cname("yahoo.test", "other.test").mx("other.test", 10, "mx.yahoo.test");
+  EXPECT_EQ(verdict("Alias"), "wrong");
+  EXPECT_EQ(row("Alias").now, std::vector<std::string>{"other.test."});
+  // Policies and keys may be looked up elsewhere.
+  dns_.cname("_dmarc.yahoo.test", "dmarc.other.test").txt("dmarc.other.test", "v=DMARC1; p=reject");
+  EXPECT_EQ(verdict("DMARC"), "ok");
+}
+
+TEST_F(DomainSurveyTest, SpfThatIsBrokenOrLetsEverybodySend) {
+  dns_.txt("yahoo.test", "v=spf10 a");  // RFC 7208 §4.5: no SPF record
+  EXPECT_EQ(verdict("SPF"), "missing");
+  dns_.erase("yahoo.test").txt("yahoo.test", "v=spf1 a:");
+  EXPECT_EQ(verdict("SPF"), "wrong");
+  EXPECT_EQ(row("SPF").publish, "v=spf1 mx -all");
+  EXPECT_NE(row("SPF").remedy.find("cannot be evaluated"), std::string::npos);
+  dns_.erase("yahoo.test").txt("yahoo.test", "v=spf1 ip4:192.0.2.1 all");
+  EXPECT_EQ(verdict("SPF"), "wrong");
+  EXPECT_NE(row("SPF").remedy.find("everybody"), std::string::npos);
+  dns_.txt("yahoo.test", "v=spf1 mx -all");
+  EXPECT_NE(row("SPF").remedy.find("Several"), std::string::npos);
+  EXPECT_EQ(row("SPF of the host").verdict, RecordVerdict::missing);
+}
+
 TEST_F(DomainSurveyTest, SpfIsEvaluatedForOurAddresses) {
   EXPECT_EQ(verdict("SPF"), "missing");
   dns_.txt("yahoo.test", "v=spf1 include:ours.test -all")
@@ -106,8 +159,13 @@ TEST_F(DomainSurveyTest, TheHostNeedsAnAddressAndTheAddressTheHost) {
   dns_.erase("1.2.0.192.in-addr.arpa");
   EXPECT_EQ(verdict("PTR"), "missing");
   EXPECT_NE(row("PTR").remedy.find("192.0.2.1"), std::string::npos);
+  dns_.fail("1.2.0.192.in-addr.arpa", Type::ptr, "no answer in time");
+  EXPECT_EQ(verdict("PTR"), "unknown");
+  EXPECT_NE(row("PTR").remedy.find("no answer in time"), std::string::npos);
   dns_.erase("mx.yahoo.test");
   EXPECT_EQ(verdict("Host"), "missing");
+  dns_.fail("mx.yahoo.test", Type::a);
+  EXPECT_EQ(verdict("Host"), "unknown");
 }
 
 TEST_F(DomainSurveyTest, KeysByStateAndSight) {
@@ -138,6 +196,29 @@ TEST_F(DomainSurveyTest, PoliciesAreReadNotOnlySeen) {
   EXPECT_EQ(verdict("MTA-STS"), "optional");
   dns_.txt("_mta-sts.yahoo.test", "v=STSv1; id=1");
   EXPECT_EQ(verdict("MTA-STS"), "ok");
+  dns_.txt("_mta-sts.yahoo.test", "v=STSv1; id=2");
+  EXPECT_EQ(verdict("MTA-STS"), "wrong");  // RFC 8461 §3.1
+  dns_.erase("_mta-sts.yahoo.test").txt("_mta-sts.yahoo.test", "v=STSv1; id=a-b");
+  EXPECT_EQ(verdict("MTA-STS"), "wrong");
+  EXPECT_EQ(verdict("TLS-RPT"), "optional");
+  dns_.txt("_smtp._tls.yahoo.test", "v=TLSRPTv1; rua=https://reports.test/tls");
+  EXPECT_EQ(verdict("TLS-RPT"), "ok");
+  dns_.erase("_smtp._tls.yahoo.test").txt("_smtp._tls.yahoo.test", "v=TLSRPTv1");
+  EXPECT_EQ(verdict("TLS-RPT"), "wrong");
+  for (const std::string_view name : {"_dmarc", "_mta-sts", "_smtp._tls"}) {
+    dns_.fail(concat(name, ".yahoo.test"), Type::txt);
+  }
+  for (const std::string_view what : {"DMARC", "MTA-STS", "TLS-RPT"}) {
+    EXPECT_EQ(verdict(what), "unknown");
+  }
+}
+
+TEST_F(DomainSurveyTest, APolicyAboveCountsForDomainsBelow) {
+  dns_.txt("_dmarc.yahoo.test", "v=DMARC1; p=reject");
+  EXPECT_EQ(survey_of("mail.shop.yahoo.test", "DMARC").verdict, RecordVerdict::optional);
+  EXPECT_NE(survey_of("mail.shop.yahoo.test", "DMARC").remedy.find("_dmarc.yahoo.test"),
+            std::string::npos);
+  EXPECT_EQ(survey_of("shop.other.test", "DMARC").verdict, RecordVerdict::missing);
 }
 
 TEST_F(DomainSurveyTest, ServicesLeadHere) {
@@ -148,6 +229,12 @@ TEST_F(DomainSurveyTest, ServicesLeadHere) {
   dns_.erase("_submission._tcp.yahoo.test")
       .add("_submission._tcp.yahoo.test", Type::srv, srv(25, "mx.yahoo.test"));
   EXPECT_EQ(verdict("SRV"), "wrong");
+  dns_.erase("_submission._tcp.yahoo.test")
+      .add("_submission._tcp.yahoo.test", Type::srv, srv(0, "."));
+  EXPECT_EQ(verdict("SRV"), "wrong");
+  EXPECT_NE(row("SRV").remedy.find("no such service"), std::string::npos);  // RFC 2782
+  dns_.fail("_submission._tcp.yahoo.test", Type::srv);
+  EXPECT_EQ(verdict("SRV"), "unknown");
 }
 
 TEST_F(DomainSurveyTest, TheZoneHasWhatIsDueAndTheRestAsComments) {

@@ -80,7 +80,7 @@ TEST(ConfigDump, LoadsToTheSameSettings) {
         "\"example.test\" = { to = \"smtp://mx.example.test:25\", tls = \"require\" }\n",
         "\n[routes.from]\n\"shop.example.org\" = { to = \"mx\", source = \"192.0.2.7\" }\n",
         "servers = [\"127.0.0.1:53\"]\n", "enforce = [\"bank.example\"]\n",
-        "\n[[blocklist]]\nzone = \"bl.example\"\nweight = 7\nallow = false\n"
+        "\n[[blocklist]]\nzone = \"bl.example\"\nweight = 7\nallow = false\ndomains = false\n"
         "answers = [\"127.0.0.4/30\"]\nreply = \"\"\n"}) {
     EXPECT_NE(dump.find(line), std::string::npos) << line << "in\n" << dump;
   }

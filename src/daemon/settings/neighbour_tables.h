@@ -13,7 +13,8 @@ inline constexpr Setting<NeighbourRow> kNeighbourTimeout{
     "30s",
     {1, 600},
     Reload::restart,
-    "How long it may take for each thing it is asked. The client waits meanwhile."};
+    "How long it may take for each thing it is asked. The client waits meanwhile; after five waits "
+    "in vain in a row it is taken for away at once, and asked again by one message every 30 s."};
 inline constexpr Setting<NeighbourRow> kNeighbourOnFailure{
     "on_failure",
     &NeighbourRow::on_failure,

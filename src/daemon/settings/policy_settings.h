@@ -29,6 +29,7 @@ struct BlocklistRow {
   std::string zone;
   std::uint32_t weight = 0;
   bool allow = false;
+  bool domains = false;
   std::vector<IpNetwork> answers;
   std::string reply;
 };

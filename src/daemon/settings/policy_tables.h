@@ -95,6 +95,13 @@ inline constexpr auto kBlocklistSettings = std::to_array<Setting<BlocklistRow>>(
      {},
      Reload::live,
      "An allowlist: its points speak for the client."},
+    {"domains",
+     &BlocklistRow::domains,
+     "false",
+     {},
+     Reload::live,
+     "A list of domain names instead of addresses (RFC 5782 §2.2): it is asked about those "
+     "in HELO, MAIL and From, and counts once."},
     {"answers",
      &BlocklistRow::answers,
      "",
@@ -107,8 +114,8 @@ inline constexpr auto kBlocklistSettings = std::to_array<Setting<BlocklistRow>>(
      "",
      {},
      Reload::live,
-     "What a client refused for it is told; {address} stands for its address. Empty: that it is "
-     "listed."},
+     "What a client refused for it is told; {address} stands for its address, {domain} for the "
+     "name that a list of domains has. Empty: that it is listed."},
 });
 
 inline constexpr auto kGreylistSettings = std::to_array<Setting<GreylistSettings>>({
@@ -139,7 +146,7 @@ inline constexpr Section<PolicySettings> kPolicySection{
 // Rows of [[blocklist]] stand in Settings::blocklists.
 inline constexpr Section<BlocklistRow> kBlocklistSection{
     "blocklist", nullptr, kBlocklistSettings,
-    "One for each DNS list of addresses (RFC 5782) that is asked about clients; none by default."};
+    "One for each DNS list (RFC 5782) that is asked about clients; none by default."};
 inline constexpr Section<GreylistSettings> kGreylistSection{
     "greylist", &Settings::greylist, kGreylistSettings, "Greylisting; it learns who comes back."};
 

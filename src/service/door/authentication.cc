@@ -26,13 +26,8 @@ class AuthenticationHearing final : public Hearing {
     co_return Accept{};
   }
   Task<void> header(std::string_view block) override {
-    if (!examiner_) co_return;
-    // A client that took its time for a thousand recipients has not used up that of the DNS; what
-    // was asked already is remembered by the resolver.
-    if (tools_.clock().mono_now() - started_ > kReplyPatience) {
-      examine(case_.transaction.reverse_path);
-    }
-    examiner_->header(block);
+    if (examiner_) examiner_->header(block);
+    co_return;
   }
   Task<void> body(std::string_view piece) override {
     if (examiner_) examiner_->body(piece);
@@ -63,14 +58,12 @@ class AuthenticationHearing final : public Hearing {
     ExaminerTools tools = tools_.examiner;
     tools.receiver = case_.listener.hostname;
     examiner_.emplace(tools, case_.client.peer.address, case_.client.helo, path);
-    started_ = tools_.clock().mono_now();
   }
 
   const Tools& tools_;
   const Case& case_;
   const bool examines_;
   std::optional<Examiner> examiner_;
-  MonoTime started_;
 };
 
 std::string dkim_fact(const dkim::Outcome& outcome) {

@@ -1,7 +1,10 @@
 #include "service/door/door.h"
 
+#include <utility>
+
 #include "base/log.h"
 #include "platform/os/file.h"
+#include "service/door/list_check.h"
 
 namespace mail::door {
 
@@ -28,6 +31,13 @@ Door::Door(const ExaminerTools& examiner, ControlStore& control,
 }
 
 Door::~Door() { save(); }
+
+Task<void> Door::tick() {
+  const std::shared_ptr<const Settings> settings = settings_.get();
+  const auto before = std::exchange(looked_at_, settings);
+  if (before == settings) co_return;
+  co_await check_lists(tools_.examiner.resolver, *settings, tools_.clock());
+}
 
 void Door::save() const {
   if (file_.empty() || greylist_.size() == 0) return;

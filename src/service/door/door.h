@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "base/task.h"
 #include "service/door/authentication.h"
 #include "service/door/greylist.h"
 #include "service/door/policy.h"
@@ -31,6 +32,9 @@ class Door {
 
   void reload(std::shared_ptr<const Settings> settings) { settings_.set(std::move(settings)); }
   void save() const;  // what was learnt; failures go to the log
+  // About once a second, never twice at once, on a thread that serves an executor: has a look at
+  // lists that are new in the settings.
+  Task<void> tick();
 
  private:
   CurrentSettings settings_;
@@ -41,6 +45,7 @@ class Door {
   Authentication authentication_;
   Greylisting greylisting_;
   Policy policy_;
+  std::shared_ptr<const Settings> looked_at_;  // tick()'s
 };
 
 }  // namespace mail::door

@@ -15,15 +15,17 @@ namespace mail::door {
 // What becomes of mail that fails, by the recipient's domain (decision.h has the rules).
 enum class Mode : std::uint8_t { observe, junk, balanced, enforce };
 
-// A DNS list of addresses (RFC 5782).
+// A DNS list of addresses, or of domain names (RFC 5782).
 struct List {
-  std::string zone;    // without final dot
-  double weight = 5;   // points
-  bool allow = false;  // being on it speaks for the client
+  std::string zone;      // without final dot
+  double weight = 5;     // points
+  bool allow = false;    // being on it speaks for the client
+  bool domains = false;  // it lists names: those in HELO, MAIL and From are looked for
   // Answers that count; empty: 127.0.0.0/8 but for 127.255.255.0/24, where lists say that they do
   // not serve who asks.
   std::vector<IpNetwork> answers;
-  std::string reply;  // to those refused for it; "{address}" stands for theirs
+  // To those refused for it; "{address}" stands for theirs, "{domain}" for the name that is listed.
+  std::string reply;
 };
 
 struct Greylist {

@@ -226,6 +226,28 @@ TEST_F(DoorTest, ABlocklistedClientIsRefusedAtRcptInTheListsWords) {
   EXPECT_TRUE(std::holds_alternative<Accept>(lax));
 }
 
+TEST_F(DoorTest, AListOfDomainsIsAskedAboutHeloMailAndFrom) {
+  settings_.lists = {
+      {.zone = "dbl.test", .weight = 10, .domains = true, .answers = {}, .reply = {}}};
+  dns_.a("evil.test.dbl.test", "127.0.1.2");
+  const auto score = [this] { return trial_->evidence().score(); };
+  client_.helo = "evil.test";
+  dns_.a("evil.test", "192.0.2.1");
+  const Verdict by_helo = envelope("x@plain.test", {"jerry@yahoo.test"});
+  const auto* reject = std::get_if<Reject>(&by_helo);
+  ASSERT_NE(reject, nullptr);
+  EXPECT_EQ(reject->reply, "evil.test is listed by dbl.test");
+  client_.helo = "mail.bank.test";
+  EXPECT_TRUE(std::holds_alternative<Reject>(envelope("x@evil.test", {"jerry@yahoo.test"})));
+  // Once, whichever of them it has.
+  EXPECT_EQ(score(), 10);
+  const std::string_view from_evil = "From: x@evil.test\r\nSubject: x\r\n";
+  ASSERT_TRUE(std::holds_alternative<Accept>(envelope("x@plain.test", {"jerry@yahoo.test"})));
+  EXPECT_EQ(score(), 0);
+  EXPECT_TRUE(std::holds_alternative<Reject>(content(from_evil)));
+  EXPECT_EQ(score(), 10);
+}
+
 TEST_F(DoorTest, AnAllowlistSpeaksForAClient) {
   settings_.lists = {{.zone = "bl.test", .weight = 10, .answers = {}, .reply = {}},
                      {.zone = "wl.test", .weight = 8, .allow = true, .answers = {}, .reply = {}}};

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <coroutine>
+#include <map>
 #include <utility>
 
 #include "base/executor.h"
@@ -38,7 +39,9 @@ struct Inquiry::State {
     co_await std::move(task);
     if (--state->pending == 0 && state->waiter) std::exchange(state->waiter, {}).resume();
   }
+  Task<bool> lists(const List& list, std::string asked, std::string never, MonoTime deadline);
   Task<void> ask_list(const List& list, MonoTime deadline);
+  Task<void> ask_domain(const List& list, std::string name, MonoTime deadline);
   Task<void> ask_reverse(MonoTime deadline);
   Task<void> ask_helo(std::string name, MonoTime deadline);
 
@@ -47,6 +50,7 @@ struct Inquiry::State {
   const IpAddress client;
 
   std::vector<const List*> listed_by;
+  std::map<std::string, std::vector<const List*>, std::less<>> domains;  // that were asked for
   ReverseName reverse_name = ReverseName::unknown;
   HeloName helo_name = HeloName::unknown;
   std::uint32_t helos = 0;  // asked so far
@@ -55,22 +59,34 @@ struct Inquiry::State {
   std::coroutine_handle<> waiter;
 };
 
-Task<void> Inquiry::State::ask_list(const List& list, MonoTime deadline) {
-  const dns::Answer answer =
-      co_await resolver.ask(list_name(client, list.zone), dns::Type::a, deadline);
+Task<bool> Inquiry::State::lists(const List& list, std::string asked, std::string never,
+                                 MonoTime deadline) {
+  const dns::Answer answer = co_await resolver.ask(std::move(asked), dns::Type::a, deadline);
   const bool listed = std::ranges::any_of(answer.records, [&](const std::string& rdata) {
     const auto address = dns::parse_a(rdata);
     return address && counts(list, *address);
   });
-  if (!listed) co_return;
+  if (!listed) co_return false;
   // A list that was given up may list the whole world (RFC 5782 §5).
-  const dns::Answer never =
-      co_await resolver.ask(never_listed_name(client, list.zone), dns::Type::a, deadline);
-  if (never.kind == Kind::found) {
-    log::warning("door.list_broken", {{"zone", list.zone}, {"why", "it lists 127.0.0.1"}});
-    co_return;
-  }
-  listed_by.push_back(&list);
+  const dns::Answer control = co_await resolver.ask(never, dns::Type::a, deadline);
+  if (control.kind != Kind::found) co_return true;
+  log::warning("door.list_broken", {{"zone", list.zone},
+                                    {"why", concat("it lists what no list may have: ", never)},
+                                    {"do", "take it out of [[blocklist]]"}});
+  co_return false;
+}
+
+Task<void> Inquiry::State::ask_list(const List& list, MonoTime deadline) {
+  const bool listed = co_await lists(list, list_name(client, list.zone),
+                                     never_listed_name(client, list.zone), deadline);
+  if (listed) listed_by.push_back(&list);
+}
+
+Task<void> Inquiry::State::ask_domain(const List& list, std::string name, MonoTime deadline) {
+  const bool listed =
+      co_await lists(list, list_name(name, list.zone), never_listed_name(list.zone), deadline);
+  const auto found = domains.find(name);
+  if (listed && found != domains.end()) found->second.push_back(&list);
 }
 
 Task<void> Inquiry::State::ask_reverse(MonoTime deadline) {
@@ -108,7 +124,7 @@ Inquiry::Inquiry(dns::Resolver& resolver, std::shared_ptr<const Settings> settin
                  IpAddress client, MonoTime deadline)
     : state_(std::make_shared<State>(resolver, std::move(settings), client)) {
   for (const List& list : state_->settings->lists) {
-    State::run(state_, state_->ask_list(list, deadline));
+    if (!list.domains) State::run(state_, state_->ask_list(list, deadline));
   }
   State::run(state_, state_->ask_reverse(deadline));
 }
@@ -118,6 +134,15 @@ Inquiry::~Inquiry() { state_->waiter = {}; }
 void Inquiry::ask_helo(std::string name, MonoTime deadline) {
   State::run(state_, state_->ask_helo(std::move(name), deadline));
 }
+
+void Inquiry::ask_domain(const std::string& name, MonoTime deadline) {
+  if (!state_->domains.try_emplace(name).second) return;
+  for (const List& list : state_->settings->lists) {
+    if (list.domains) State::run(state_, state_->ask_domain(list, name, deadline));
+  }
+}
+
+void Inquiry::forget_domains() { state_->domains.clear(); }
 
 Task<void> Inquiry::ready() {
   struct All {
@@ -130,6 +155,10 @@ Task<void> Inquiry::ready() {
 }
 
 const std::vector<const List*>& Inquiry::listed_by() const { return state_->listed_by; }
+std::vector<const List*> Inquiry::listed_by(std::string_view domain) const {
+  const auto found = state_->domains.find(domain);
+  return found == state_->domains.end() ? std::vector<const List*>{} : found->second;
+}
 ReverseName Inquiry::reverse_name() const { return state_->reverse_name; }
 HeloName Inquiry::helo_name() const { return state_->helo_name; }
 

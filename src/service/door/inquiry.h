@@ -1,8 +1,9 @@
 // What the DNS says of a client, asked while it talks: lists, the names of its address, the name it
-// gives itself. All at once, from the connect on.
+// gives itself, and the domains it names. All at once, from the connect on.
 //
 //   Inquiry inquiry(resolver, settings, client, deadline);   // lists and names are being asked
 //   inquiry.ask_helo("mail.example", deadline);              // once it is known
+//   inquiry.ask_domain("example.org", deadline);             // of lists of domains
 //   co_await inquiry.ready();
 //
 // Threads: one executor's. The questions run as tasks of their own, which outlive the inquiry
@@ -11,6 +12,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -34,11 +36,14 @@ class Inquiry {
   Inquiry(const Inquiry&) = delete;
   Inquiry& operator=(const Inquiry&) = delete;
 
-  void ask_helo(std::string name, MonoTime deadline);  // again: the last one counts
-  Task<void> ready();                                  // until all has been answered, or can not be
+  void ask_helo(std::string name, MonoTime deadline);           // again: the last one counts
+  void ask_domain(const std::string& name, MonoTime deadline);  // again: it is asked once
+  void forget_domains();
+  Task<void> ready();  // until all has been answered, or can not be
 
   // Of settings.lists; a list that lists what none may is left out, and logged.
   const std::vector<const List*>& listed_by() const;
+  std::vector<const List*> listed_by(std::string_view domain) const;
   ReverseName reverse_name() const;
   HeloName helo_name() const;
 

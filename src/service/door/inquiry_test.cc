@@ -51,6 +51,33 @@ TEST_F(InquiryTest, AListThatDoesNotAnswerListsNobody) {
   EXPECT_EQ(lists_of("192.0.2.9"), std::vector<std::string>{});
 }
 
+TEST_F(InquiryTest, DomainsAreLookedForInListsOfDomains) {
+  settings_.lists.push_back({.zone = "dbl.test", .domains = true, .answers = {}, .reply = {}});
+  dns_.a("evil.test.dbl.test", "127.0.1.2").a("evil.test.bl.test", "127.0.0.2");
+  dns_.a("9.2.0.192.dbl.test", "127.0.1.255");  // what they say of addresses
+  Executor::set_current(&loop_);
+  Inquiry inquiry(dns_, std::make_shared<const Settings>(settings_),
+                  IpAddress::parse("192.0.2.9").value(), MonoTime{});
+  for (const std::string name : {"evil.test", "good.test", "evil.test"}) {
+    inquiry.ask_domain(name, MonoTime{});
+  }
+  block_on(loop_, inquiry.ready());
+  ASSERT_EQ(inquiry.listed_by("evil.test").size(), 1U);
+  EXPECT_EQ(inquiry.listed_by("evil.test")[0]->zone, "dbl.test");
+  EXPECT_TRUE(inquiry.listed_by("good.test").empty());
+  EXPECT_TRUE(inquiry.listed_by().empty());
+  EXPECT_EQ(dns_.questions("evil.test.dbl.test", dns::Type::a), 1U);
+  EXPECT_EQ(dns_.questions("9.2.0.192.dbl.test", dns::Type::a), 0U);
+  inquiry.forget_domains();
+  EXPECT_TRUE(inquiry.listed_by("evil.test").empty());
+  // One that lists the world.
+  dns_.a("invalid.dbl.test", "127.0.1.2");
+  inquiry.ask_domain("evil.test", MonoTime{});
+  block_on(loop_, inquiry.ready());
+  EXPECT_TRUE(inquiry.listed_by("evil.test").empty());
+  Executor::set_current(nullptr);
+}
+
 TEST_F(InquiryTest, NamesLeadBackToTheAddressOrDoNot) {
   dns_.ptr("9.2.0.192.in-addr.arpa", "other.test")
       .ptr("9.2.0.192.in-addr.arpa", "mail.test")

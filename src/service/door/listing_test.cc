@@ -19,6 +19,17 @@ TEST(Listing, WhatNoListMayHaveIsAskedToo) {  // RFC 5782 §5
             "1.0.0.0.0.0.f.7.f.f.f.f.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.bl.test");
 }
 
+TEST(Listing, ADomainIsAskedForAsItIs) {  // RFC 5782 §2.2
+  EXPECT_EQ(list_name("mail.evil.test", "dbl.test"), "mail.evil.test.dbl.test");
+  EXPECT_EQ(never_listed_name("dbl.test"), "invalid.dbl.test");  // RFC 5782 §5
+}
+
+TEST(Listing, EveryListHasAnEntryForTests) {  // RFC 5782 §5
+  EXPECT_EQ(test_entry_name({.zone = "bl.test", .answers = {}, .reply = {}}), "2.0.0.127.bl.test");
+  EXPECT_EQ(test_entry_name({.zone = "dbl.test", .domains = true, .answers = {}, .reply = {}}),
+            "test.dbl.test");
+}
+
 TEST(Listing, OnlyAnswersInLoopbackCount) {
   const List any{.zone = "bl.test", .answers = {}, .reply = {}};
   EXPECT_TRUE(counts(any, ip("127.0.0.2")));
@@ -38,6 +49,9 @@ TEST(Listing, AReplyMayNameTheAddress) {
                       .reply = "See https://bl.test/{address} about {address}"},
                      ip("192.0.2.1")),
             "See https://bl.test/192.0.2.1 about 192.0.2.1");
+  EXPECT_EQ(reply_of({.zone = "dbl.test", .answers = {}, .reply = "{domain}, sent by {address}"},
+                     ip("192.0.2.1"), "x.test"),
+            "x.test, sent by 192.0.2.1");
 }
 
 }  // namespace

@@ -1,11 +1,14 @@
 #include "service/door/screen.h"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/text.h"
 #include "codec/dns/name.h"
+#include "codec/mailauth/findings.h"
 #include "service/door/inquiry.h"
 #include "service/door/listing.h"
 
@@ -25,16 +28,23 @@ class ScreenHearing final : public Hearing {
       : tools_(tools),
         case_(of),
         settings_(std::move(settings)),
-        inquiry_(tools.examiner.resolver, settings_, of.client.peer.address, deadline()) {}
+        inquiry_(tools.examiner.resolver, settings_, of.client.peer.address, deadline()),
+        asks_for_domains_(std::ranges::any_of(settings_->lists, &List::domains)) {}
 
-  Task<Verdict> sender(const ReversePath&) override {
-    told_ = false;
+  Task<Verdict> sender(const ReversePath& path) override {
+    forget();
     const std::string& helo = case_.client.helo;
-    if (helo != asked_helo_ && helo.contains('.') && dns::is_host_name(helo)) {
-      inquiry_.ask_helo(helo, deadline());
-    }
+    const bool is_name = helo.contains('.') && dns::is_host_name(helo);
+    if (helo != asked_helo_ && is_name) inquiry_.ask_helo(helo, deadline());
     asked_helo_ = helo;
+    if (is_name) look_for(to_lower(helo));
+    if (path.mailbox && !path.mailbox->domain.empty()) look_for(path.mailbox->domain.text());
     co_return Accept{};
+  }
+  Task<void> header(std::string_view block) override {
+    if (!asks_for_domains_) co_return;
+    const auto authors = mailauth::author_domains(block, tools_.examiner.idn);
+    for (const std::string& domain : authors.domains) look_for(domain);
   }
   Task<Verdict> recipient(const Mailbox&) override {
     co_await tell();
@@ -44,20 +54,44 @@ class ScreenHearing final : public Hearing {
     co_await tell();
     co_return Accept{};
   }
-  void end_transaction() override { told_ = false; }
+  void end_transaction() override { forget(); }
 
  private:
   MonoTime deadline() const { return tools_.clock().mono_now() + kReplyPatience; }
 
+  void forget() {
+    told_ = false;
+    names_.clear();
+    named_by_.clear();
+    inquiry_.forget_domains();
+  }
+  void look_for(const std::string& domain) {
+    if (!asks_for_domains_) return;
+    inquiry_.ask_domain(domain, deadline());
+    names_.push_back(domain);
+  }
+
   Task<void> tell() {
-    if (std::exchange(told_, true)) co_return;
     co_await inquiry_.ready();
+    if (!std::exchange(told_, true)) tell_of_client();
+    // A list has one voice, however many of the names it has.
+    for (const std::string& name : names_) {
+      for (const List* list : inquiry_.listed_by(name)) {
+        if (std::ranges::find(named_by_, list) != named_by_.end()) continue;
+        named_by_.push_back(list);
+        say(*list, name);
+      }
+    }
+  }
+  void say(const List& list, std::string_view domain) const {
+    case_.evidence.signals.push_back({concat(list.allow ? kAllowlisted : kBlocklisted, list.zone),
+                                      list.allow ? -list.weight : list.weight,
+                                      reply_of(list, case_.client.peer.address, domain)});
+  }
+  void tell_of_client() const {
     std::vector<Signal>& signals = case_.evidence.signals;
     const IpAddress& client = case_.client.peer.address;
-    for (const List* list : inquiry_.listed_by()) {
-      signals.push_back({concat(list->allow ? kAllowlisted : kBlocklisted, list->zone),
-                         list->allow ? -list->weight : list->weight, reply_of(*list, client)});
-    }
+    for (const List* list : inquiry_.listed_by()) say(*list, {});
     if (inquiry_.reverse_name() == ReverseName::none) {
       signals.push_back({"no reverse name", kNoReverseName,
                          concat("Your address ", client.to_string(), " has no name in the DNS")});
@@ -77,8 +111,12 @@ class ScreenHearing final : public Hearing {
   const Case& case_;
   const std::shared_ptr<const Settings> settings_;
   Inquiry inquiry_;
+  const bool asks_for_domains_;
   std::string asked_helo_;
-  bool told_ = false;  // in this transaction
+  // Of this transaction:
+  bool told_ = false;
+  std::vector<std::string> names_;     // that are looked for in lists
+  std::vector<const List*> named_by_;  // and those that have one of them
 };
 
 }  // namespace

@@ -1,5 +1,6 @@
-// Looks at the client before it has said much: DNS lists, its names, its HELO. All of it becomes
-// signals (verdict.h); who is refused for them, the policy decides.
+// Looks at the client before it has said much: DNS lists of addresses, its names, its HELO; and for
+// the domains that it names in HELO, MAIL and From in lists of domains. All of it becomes signals
+// (verdict.h); who is refused for them, the policy decides.
 #pragma once
 
 #include "service/door/tools.h"

@@ -96,8 +96,10 @@ struct Examiner::State {
     void await_resume() const {}
   };
 
-  explicit State(const ExaminerTools& the_tools)
-      : tools(the_tools), last(tools.clock.mono_now() + kMaxExamination) {}
+  explicit State(const ExaminerTools& the_tools) : tools(the_tools) {}
+
+  // Of what can be asked from now on.
+  MonoTime last() const { return tools.clock.mono_now() + kMaxExamination; }
 
   using Self = std::shared_ptr<State>;
   // Each may end with the waiter having run; `self` keeps what they stand on.
@@ -117,7 +119,6 @@ struct Examiner::State {
                         MonoTime deadline);
 
   const ExaminerTools tools;
-  const MonoTime last;
   bool gone = false;  // nobody wants to know any more
   Until* until = nullptr;
   std::map<Key, Asked> asked;  // its nodes stay where they are
@@ -224,14 +225,15 @@ void Examiner::State::start_spf(IpAddress client, const std::string& helo,
                                 const ReversePath& path) {
   spf::Subject subject{client, helo, "", "", tools.receiver, tools.clock.wall_now()};
   if (path.mailbox && !path.mailbox->domain.empty()) {
-    spf_helo = std::make_unique<LaneOf<spf::Evaluator>>(spf::Evaluator(subject), helo_share, last);
+    spf_helo =
+        std::make_unique<LaneOf<spf::Evaluator>>(spf::Evaluator(subject), helo_share, last());
     subject.local_part = path.mailbox->local_part;
     subject.domain = path.mailbox->domain.text();
   } else {
     helo_share.kept = 0;
   }
-  spf =
-      std::make_unique<LaneOf<spf::Evaluator>>(spf::Evaluator(std::move(subject)), spf_share, last);
+  spf = std::make_unique<LaneOf<spf::Evaluator>>(spf::Evaluator(std::move(subject)), spf_share,
+                                                 last());
 }
 
 dmarc::Subject Examiner::State::dmarc_subject(const Findings& findings,
@@ -268,7 +270,7 @@ Task<spf::Outcome> Examiner::State::judge_spf(Self self, MonoTime deadline) {
 
 Task<Findings> Examiner::State::finish(Self self, MonoTime deadline) {
   const MonoTime now = self->tools.clock.mono_now();
-  deadline = std::min(deadline, self->last);
+  deadline = std::min(deadline, self->last());
   Lanes evidence{self->spf.get()};
   if (self->spf_helo) evidence.push_back(self->spf_helo.get());
   if (self->dkim) {
@@ -317,16 +319,18 @@ void Examiner::header(std::string_view block) {
   State& state = *state_;
   MAIL_ASSERT(!state.dkim);
   const WallTime now = state.tools.clock.wall_now();
+  const MonoTime last = state.last();
   const crypto::Crypto& crypto = state.tools.crypto;
-  state.authors = mailauth::author_domains(block, state.tools.idn);
-  state.dkim = std::make_unique<LaneOf<dkim::Verifier>>(dkim::Verifier(block, now, crypto),
-                                                        state.dkim_share, state.last);
-  state.arc = std::make_unique<LaneOf<arc::Verifier>>(arc::Verifier(block, now, crypto),
-                                                      state.arc_share, state.last);
+  const Idn* const idn = state.tools.idn;
+  state.authors = mailauth::author_domains(block, idn);
+  state.dkim = std::make_unique<LaneOf<dkim::Verifier>>(dkim::Verifier(block, now, crypto, idn),
+                                                        state.dkim_share, last);
+  state.arc = std::make_unique<LaneOf<arc::Verifier>>(arc::Verifier(block, now, crypto, idn),
+                                                      state.arc_share, last);
   State::advance(state_, *state.dkim);
   state.dkim_share.kept = 0;  // it asks for all its keys at once
   for (const std::string& author : state.authors.domains) {
-    State::add_dmarc(state_, state.scouts, state.dmarc_subject({}, author), state.last);
+    State::add_dmarc(state_, state.scouts, state.dmarc_subject({}, author), last);
   }
   State::advance(state_, *state.arc);
 }

@@ -10,6 +10,11 @@
 // of the time are kept for it: a stranger whose own records are many or slow must not get a
 // temperror where the domain that he poses as wants him refused.
 //
+// A question has kMaxExamination from the moment it could be asked: SPF from the reverse path on,
+// DKIM, ARC and policies from the header, what DMARC then still asks from the end of the message.
+// So a client that sends slowly uses up none of the time of the DNS. What is open at the end has
+// until the deadline given there.
+//
 // Threads: one executor's. Questions are tasks of their own: those that nobody waits for any more
 // end by themselves, whenever their answers come; the resolver, and the executor, outlive them. At
 // most kMaxQuestions per message (security.md 38); what is over that, or not known by the deadline,
@@ -33,7 +38,7 @@
 namespace mail {
 
 inline constexpr int kMaxQuestions = 40;
-inline constexpr std::chrono::seconds kMaxExamination{20};  // for DNS in all (RFC 7208 §4.6.4)
+inline constexpr std::chrono::seconds kMaxExamination{20};  // RFC 7208 §4.6.4
 
 struct ExaminerTools {
   dns::Resolver& resolver;

@@ -195,6 +195,50 @@ TEST_F(ExaminerTest, WhatIsNotKnownInTimeIsATemporaryError) {
   resolver.release();
 }
 
+// RFC 7208 §4.6.4 limits what the DNS takes, not what the client takes.
+TEST_F(ExaminerTest, ASlowClientUsesUpNoneOfTheTimeOfTheDns) {
+  publish_one();
+  dns_.txt("_dmarc.sub.one.test", "v=DMARC1; p=reject; adkim=r");  // alignment asks for more
+  HeldResolver resolver(dns_);
+  const auto examiner = open(resolver, "x@mail.one.test");
+  resolver.release();
+  advance(resolver, 5min);  // a thousand recipients
+  const std::string block = header("a@sub.one.test");
+  examiner->header(signature("one.test", block) + block);
+  EXPECT_TRUE(resolver.waits("s._domainkey.one.test"));
+  resolver.release();
+  advance(resolver, 5min);  // a body by modem
+  examiner->body(kBody);
+  std::optional<Findings> findings;
+  start(*examiner, findings);
+  EXPECT_FALSE(findings.has_value());  // only now it asks where one.test belongs
+  resolver.release();
+  ASSERT_TRUE(findings.has_value());
+  EXPECT_EQ(findings->dkim.signatures.at(0).verdict, dkim::Verdict::pass);
+  EXPECT_EQ(findings->dmarc_decisive()->verdict, dmarc::Verdict::pass)
+      << findings->dmarc_decisive()->reason;
+}
+
+TEST_F(ExaminerTest, EachQuestionHasTwentySecondsFromWhenItCouldBeAsked) {
+  publish_one();
+  HeldResolver resolver(dns_);
+  const auto examiner = open(resolver, "a@one.test");
+  advance(resolver, 15s);
+  const std::string block = header("a@one.test");
+  examiner->header(signature("one.test", block) + block);
+  advance(resolver, 6s);  // SPF has had its time
+  EXPECT_FALSE(resolver.waits("one.test"));
+  EXPECT_TRUE(resolver.waits("s._domainkey.one.test"));
+  resolver.release();
+  examiner->body(kBody);
+  std::optional<Findings> findings;
+  start(*examiner, findings);
+  resolver.release();
+  ASSERT_TRUE(findings.has_value());
+  EXPECT_EQ(findings->spf.verdict, spf::Verdict::temperror);
+  EXPECT_EQ(findings->dmarc_decisive()->verdict, dmarc::Verdict::pass);
+}
+
 // Nor by questions: see the next.
 TEST_F(ExaminerTest, AStrangerCannotHideAPolicyBehindSlowServers) {
   publish_one();

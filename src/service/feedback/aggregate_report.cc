@@ -11,6 +11,9 @@ namespace mail::feedback {
 namespace {
 
 using xml::Element;
+// A lying count is kept so low that the sum of all rows is one too.
+constexpr std::uint64_t kMaxCount = 1'000'000'000'000;
+
 using Words = std::initializer_list<std::string_view>;
 
 constexpr Words kDispositions{"none", "pass", "quarantine", "reject"};
@@ -59,7 +62,7 @@ ReportRow row_of(const Element& record) {
   ReportRow out;
   const Element& row = child_of(record, "row");
   out.source_ip = text_of(row, "source_ip");
-  out.count = parse_number(row.text_of("count")).value_or(0);
+  out.count = std::min(parse_number(row.text_of("count")).value_or(0), kMaxCount);
   const Element& evaluated = child_of(row, "policy_evaluated");
   out.disposition = word_of(evaluated, "disposition", kDispositions);
   out.dkim = word_of(evaluated, "dkim", kAligned);
@@ -216,7 +219,7 @@ json::Value to_json(const PublishedPolicy& policy) {
 }  // namespace
 
 Result<AggregateReport> read_aggregate_report(std::string_view text) {
-  const auto root = xml::parse(text);
+  const auto root = xml::parse(text, {.max_elements = kMaxElements});
   if (!root) return std::unexpected(root.error());
   if (root->name != "feedback") return fail(Errc::bad_syntax, "XML, but no DMARC report");
   AggregateReport report;
@@ -225,7 +228,11 @@ Result<AggregateReport> read_aggregate_report(std::string_view text) {
   report.policy = policy_of(child_of(*root, "policy_published"));
   if (report.policy.domain.empty()) return fail(Errc::bad_syntax, "a DMARC report of no domain");
   for (const Element& record : root->children) {
-    if (record.name == "record") report.rows.push_back(row_of(record));
+    if (record.name != "record") continue;
+    if (report.rows.size() == kMaxRowsRead) {
+      return fail(Errc::too_large, concat("a DMARC report of over ", kMaxRowsRead, " rows"));
+    }
+    report.rows.push_back(row_of(record));
   }
   report.extensions = extensions_of(*root);
   return report;

@@ -4,6 +4,7 @@
 // are lower case, and empty where the report says something else.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -13,6 +14,10 @@
 #include "platform/json/json.h"
 
 namespace mail::feedback {
+
+// A report of more is not read: what becomes of it in memory is many times what stands in a mail.
+inline constexpr std::size_t kMaxRowsRead = 10'000;
+inline constexpr std::size_t kMaxElements = 25 * kMaxRowsRead;
 
 struct PolicyOverride {
   std::string type;  // "other" where it is none of the list

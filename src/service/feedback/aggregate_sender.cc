@@ -1,5 +1,6 @@
 #include "service/feedback/aggregate_sender.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
@@ -8,6 +9,7 @@
 #include "codec/mailauth/dmarc_record.h"
 #include "codec/message/header_block.h"
 #include "service/feedback/report_mail.h"
+#include "service/mx/gather.h"
 
 namespace mail::feedback {
 namespace {
@@ -15,6 +17,7 @@ namespace {
 constexpr std::chrono::seconds kFlushEvery{60};
 constexpr std::chrono::minutes kSendEvery{10};
 constexpr std::chrono::seconds kPatience{20};
+constexpr std::chrono::hours kAskAgain{1};  // a DNS that does not answer
 
 // The one DMARC record among the answers, if there is one (dmarcbis §4.10.1).
 std::optional<dmarc::Record> record_in(const dns::Answer& answer) {
@@ -27,6 +30,29 @@ std::optional<dmarc::Record> record_in(const dns::Answer& answer) {
     if (record) found = *record;
   }
   return found;
+}
+
+std::size_t text_size(const ReportRow& row) {
+  constexpr std::size_t kTags = 600;  // of a row; a third of it for each result below
+  std::size_t size = kTags + row.header_from.size() + row.envelope_from.size();
+  for (const auto* results : {&row.dkim_results, &row.spf_results}) {
+    for (const AuthResult& each : *results) {
+      size += kTags / 3 + each.domain.size() + each.selector.size();
+    }
+  }
+  for (const PolicyOverride& reason : row.reasons) size += kTags / 3 + reason.comment.size();
+  return size;
+}
+
+// The rows of most messages come first.
+void bound(AggregateReport& report) {
+  std::size_t size = 0;
+  const auto first_left_out = std::ranges::find_if(
+      report.rows, [&](const ReportRow& row) { return (size += text_size(row)) > kMaxReportText; });
+  const auto left_out = report.rows.end() - first_left_out;
+  if (left_out == 0) return;
+  report.errors.push_back(concat("rows left out: ", left_out));
+  report.rows.erase(first_left_out, report.rows.end());
 }
 
 Draft draft_of(std::string content, MessageId id, WallTime now,
@@ -85,27 +111,51 @@ Task<void> AggregateSender::flush() {
   if (!kept) log::warning("feedback.not_kept", {{"error", describe(kept.error())}});
 }
 
+// On the pool, while send_due() waits.
+Result<std::vector<AggregateSender::Pending>> AggregateSender::pending(Day today) {
+  const MonoTime now = tools_.clock.mono_now();
+  std::erase_if(not_before_, [now](const auto& row) { return row.second <= now; });
+  MAIL_TRY(tools_.reports.forget_before(today - kKeepObserved));
+  MAIL_TRY(std::vector<ReportStore::Due> all,
+           tools_.reports.due(today, kMaxReportsAtOnce + not_before_.size()));
+  std::vector<Pending> out;
+  for (ReportStore::Due& due : all) {
+    if (not_before_.contains({due.day, due.domain})) continue;
+    if (out.size() < kMaxReportsAtOnce) out.push_back({std::move(due)});
+  }
+  return out;
+}
+
+Task<void> AggregateSender::find_readers(Pending& report) {
+  report.readers = co_await readers(report.due.domain);
+}
+
 Task<void> AggregateSender::send_due(Day today, EnqueuedSink& outgoing) {
-  const auto due = co_await on(tools_.pool, [&]() -> Result<std::vector<ReportStore::Due>> {
-    MAIL_TRY(tools_.reports.forget_before(today - kKeepObserved));
-    return tools_.reports.due(today, kMaxReportsAtOnce);
-  });
-  if (!due) {
-    log::warning("feedback.not_read", {{"error", describe(due.error())}});
+  auto reports = co_await on(tools_.pool, [&] { return pending(today); });
+  if (!reports) {
+    log::warning("feedback.not_read", {{"error", describe(reports.error())}});
     co_return;
   }
-  for (const ReportStore::Due& one : *due) {
-    const Done done = co_await tell(one, outgoing);
-    if (done == Done::later) continue;
-    const auto gone = co_await on(tools_.pool, [&] { return tools_.reports.forget(one); });
+  {
+    mx::Gather questions;
+    for (Pending& each : *reports) questions.start(find_readers(each));
+    co_await questions.all();
+  }
+  for (Pending& each : *reports) {
+    Done done = Done::later;
+    if (each.readers) done = co_await tell(each.due, *std::move(each.readers), outgoing);
+    if (done == Done::later) {
+      not_before_[{each.due.day, each.due.domain}] = tools_.clock.mono_now() + kAskAgain;
+      continue;
+    }
+    const auto gone = co_await on(tools_.pool, [&] { return tools_.reports.forget(each.due); });
     if (!gone) log::warning("feedback.not_kept", {{"error", describe(gone.error())}});
   }
 }
 
-Task<AggregateSender::Done> AggregateSender::tell(ReportStore::Due due, EnqueuedSink& outgoing) {
-  const auto to = co_await readers(due.domain);
-  if (!to) co_return Done::later;
-  if (to->empty()) co_return Done::nobody_asks;
+Task<AggregateSender::Done> AggregateSender::tell(ReportStore::Due due, std::vector<std::string> to,
+                                                  EnqueuedSink& outgoing) {
+  if (to.empty()) co_return Done::nobody_asks;
   auto rows = co_await on(tools_.pool, [&] { return tools_.reports.rows(due); });
   if (!rows) co_return Done::later;
   const std::int64_t begin =
@@ -120,17 +170,18 @@ Task<AggregateSender::Done> AggregateSender::tell(ReportStore::Due due, Enqueued
   report.generator = "Mailwright";
   report.policy = std::move(rows->first);
   report.rows = std::move(rows->second);
+  bound(report);
   const MessageId id = tools_.store.next_id();
   const WallTime now = tools_.clock.wall_now();
   const ReportMail mail{.hostname = settings_.hostname,
                         .from = settings_.from,
-                        .to = *to,
+                        .to = to,
                         .message_id = concat(id.to_string(), '@', settings_.hostname),
                         .now = now};
   const auto content = co_await on(
       tools_.pool, [&]() -> Result<std::string> { return compose_report_mail(report, mail); });
   if (!content) co_return Done::later;
-  Draft draft = draft_of(*content, id, now, *to, tools_.placer);
+  Draft draft = draft_of(*content, id, now, to, tools_.placer);
   if (draft.deliveries.empty()) co_return Done::nobody_asks;
   if (tools_.signer != nullptr) tools_.signer->sign(draft);
   const Result<void> kept = co_await tools_.store.commit(std::span(&draft, 1));
@@ -141,7 +192,7 @@ Task<AggregateSender::Done> AggregateSender::tell(ReportStore::Due due, Enqueued
   log::info("feedback.sent", {{"id", id.to_string()},
                               {"domain", due.domain},
                               {"rows", report.rows.size()},
-                              {"readers", to->size()}});
+                              {"readers", to.size()}});
   co_return Done::told;
 }
 

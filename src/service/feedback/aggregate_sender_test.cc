@@ -67,10 +67,16 @@ class AggregateSenderTest : public testing::Test {
     out.row.header_from = domain;
     return out;
   }
+  AggregateTools tools() {
+    return {*reports_, observations_, store_,
+            placer_,   dns_,          &signer_,
+            pool_,     clock_,        [](std::string_view name) { return name == "test"; }};
+  }
   void send(Day today = kYesterday + days(1)) {
-    AggregateSender sender({*reports_, observations_, store_, placer_, dns_, &signer_, pool_,
-                            clock_, [](std::string_view name) { return name == "test"; }},
-                           {.hostname = "mx.yahoo.test"});
+    AggregateSender sender(tools(), {.hostname = "mx.yahoo.test"});
+    send(sender, today);
+  }
+  void send(AggregateSender& sender, Day today = kYesterday + days(1)) {
     LoopExecutor loop;
     block_on(loop, sender.flush());
     block_on(loop, sender.send_due(today, outgoing_));
@@ -127,6 +133,55 @@ TEST_F(AggregateSenderTest, WhoAsksForNothingIsForgotten) {
   send();
   EXPECT_TRUE(outgoing_.mails.empty());
   EXPECT_EQ(left(), 0U);
+}
+
+TEST_F(AggregateSenderTest, DomainsWhoseDnsIsSilentKeepNobodyWaiting) {
+  dns_.txt("_dmarc.gmail.test", "v=DMARC1; p=reject; rua=mailto:dmarc@gmail.test");
+  for (std::size_t i = 0; i < kMaxReportsAtOnce; ++i) {
+    const std::string domain = concat("bad", i, ".test");  // they come first
+    dns_.fail(concat("_dmarc.", domain), dns::Type::txt);
+    observations_.note({seen("192.0.2.1", domain)});
+  }
+  observations_.note({seen("192.0.2.1")});
+  AggregateSender sender(tools(), {.hostname = "mx.yahoo.test"});
+  send(sender);
+  EXPECT_TRUE(outgoing_.mails.empty());
+  EXPECT_EQ(dns_.questions(), kMaxReportsAtOnce);
+  send(sender);
+  EXPECT_EQ(outgoing_.mails.size(), 1U);
+  // They are asked again in an hour.
+  const std::size_t asked = dns_.questions();
+  send(sender);
+  EXPECT_EQ(dns_.questions(), asked);
+  clock_.advance(std::chrono::hours(1));
+  send(sender);
+  EXPECT_EQ(dns_.questions(), asked + kMaxReportsAtOnce);
+}
+
+TEST_F(AggregateSenderTest, AReportIsBoundedInSize) {
+  dns_.txt("_dmarc.gmail.test", "v=DMARC1; p=reject; rua=mailto:dmarc@gmail.test");
+  std::vector<Observation> many;
+  constexpr std::size_t kRows = 3'000;
+  for (std::size_t i = 0; i < kRows; ++i) {
+    Observation one = seen(concat("a", i));
+    for (int j = 0; j < 10; ++j) {
+      one.row.dkim_results.push_back(
+          {.domain = std::string(250, 'd'), .selector = std::string(250, 's'), .result = "fail"});
+    }
+    one.row.count = i == 7 ? 100 : 1;
+    many.push_back(std::move(one));
+  }
+  ASSERT_TRUE(reports_->observe(many));
+  send();
+  ASSERT_EQ(outgoing_.mails.size(), 1U);
+  const Reports read = read_reports(*outgoing_.mails[0].content);
+  ASSERT_EQ(read.found.size(), 1U);
+  const auto& report = std::get<AggregateReport>(read.found[0]);
+  EXPECT_LT(report.rows.size(), 2'000U);
+  EXPECT_GT(report.rows.size(), 500U);
+  EXPECT_EQ(report.rows.front().count, 100U);
+  ASSERT_EQ(report.errors.size(), 1U);
+  EXPECT_EQ(report.errors[0], concat("rows left out: ", kRows - report.rows.size()));
 }
 
 TEST_F(AggregateSenderTest, WhereTheDnsDoesNotSayItIsTriedAgainForSomeDays) {

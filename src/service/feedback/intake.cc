@@ -73,26 +73,25 @@ class Intake::Listening final : public Hearing {
  public:
   Listening(Intake& intake, const Case& of) : intake_(intake), case_(of) {}
 
+  bool hears_envelope() const override { return false; }
+
   Task<void> header(std::string_view block) override {
     reading_ = is_for_reports() && may_carry_reports(block);
     if (reading_) content_ = concat(block, "\r\n");
-    co_return;
+    return Task<void>::ended();
   }
   Task<void> body(std::string_view piece) override {
-    if (!reading_) co_return;
+    if (!reading_) return Task<void>::ended();
     reading_ = content_.size() + piece.size() <= kMaxReportMail;
     if (reading_) {
       content_ += piece;
     } else {
       content_ = {};
     }
+    return Task<void>::ended();
   }
   Task<Verdict> message(Draft& draft) override {
-    if (reading_) {
-      co_await intake_.take(std::exchange(content_, {}), draft.id,
-                            is_authenticated(case_.evidence));
-    }
-    co_return Accept{};
+    return reading_ ? read(draft.id) : Task<Verdict>::ended();
   }
   void end_transaction() override {
     reading_ = false;
@@ -100,6 +99,11 @@ class Intake::Listening final : public Hearing {
   }
 
  private:
+  Task<Verdict> read(MessageId carrier) {
+    co_await intake_.take(std::exchange(content_, {}), carrier, is_authenticated(case_.evidence));
+    co_return Accept{};
+  }
+
   // Not asked recipient by recipient: nobody is, of those that are always taken.
   bool is_for_reports() const {
     const auto directory = intake_.control_.snapshot();

@@ -155,7 +155,8 @@ constexpr std::string_view kReceivedColumns =
 
 }  // namespace
 
-Result<std::unique_ptr<ReportStore>> ReportStore::open(const std::filesystem::path& file) {
+Result<std::unique_ptr<ReportStore>> ReportStore::open(const std::filesystem::path& file,
+                                                       std::int64_t most) {
   std::unique_ptr<sql::Database> database;
   MAIL_TRY(database, sql::Database::open(file));
   std::int64_t version = 0;
@@ -170,7 +171,7 @@ Result<std::unique_ptr<ReportStore>> ReportStore::open(const std::filesystem::pa
     MAIL_TRY(database->set_user_version(kSchema));
     MAIL_TRY(transaction->commit());
   }
-  return std::unique_ptr<ReportStore>(new ReportStore(std::move(database)));
+  return std::unique_ptr<ReportStore>(new ReportStore(std::move(database), most));
 }
 
 Result<std::int64_t> ReportStore::rows_of(Day day, const std::string& domain) {
@@ -185,6 +186,8 @@ Result<void> ReportStore::observe(std::span<const Observation> observations) {
   const std::scoped_lock lock(mutex_);
   auto transaction = sql::Transaction::begin(*database_);
   if (!transaction) return std::unexpected(transaction.error());
+  bool full = false;
+  MAIL_TRY(full, is_full());
   std::map<std::pair<Day, std::string>, std::int64_t> rows;  // of each report, as it grows
   for (const Observation& seen : observations) {
     const auto [report, fresh] = rows.try_emplace({seen.day, seen.policy.domain}, 0);
@@ -212,7 +215,7 @@ Result<void> ReportStore::observe(std::span<const Observation> observations) {
                                                    spf};
     if (auto done = database_->run(kCountAgain, values); !done) return done;
     if (database_->changes() > 0) continue;
-    if (report->second >= static_cast<std::int64_t>(kMaxRowsPerReport)) continue;
+    if (full || report->second >= static_cast<std::int64_t>(kMaxRowsPerReport)) continue;
     if (auto done = database_->run(kCountFirst, values); !done) return done;
     ++report->second;
   }
@@ -276,7 +279,33 @@ Result<void> ReportStore::forget_before(Day day) {
   return database_->run("DELETE FROM observed WHERE day < ?", {number(day)});
 }
 
+// Within a transaction, as the next.
+Result<bool> ReportStore::is_full() {
+  auto query = database_->prepare(
+      "SELECT (page_count - freelist_count) * page_size "
+      "FROM pragma_page_count, pragma_freelist_count, pragma_page_size");
+  if (!query) return std::unexpected(query.error());
+  if (auto row = query->step(); !row) return std::unexpected(row.error());
+  return query->integer(0) > most_;
+}
+
+// Some kibibytes of mail can carry a report of megabytes.
+Result<void> ReportStore::make_room() {
+  for (;;) {
+    bool full = false;
+    MAIL_TRY(full, is_full());
+    if (!full) return {};
+    MAIL_TRY(database_->run(
+        "DELETE FROM received WHERE id IN (SELECT id FROM received ORDER BY id LIMIT 10)"));
+    if (database_->changes() == 0) return {};
+  }
+}
+
 Result<void> ReportStore::keep(const ReceivedReport& report) {
+  if (report.content.size() > kMaxContent) {
+    return fail(Errc::too_large,
+                concat("a report of ", report.content.size(), " octets is not kept"));
+  }
   const std::scoped_lock lock(mutex_);
   auto transaction = sql::Transaction::begin(*database_);
   if (!transaction) return std::unexpected(transaction.error());
@@ -300,6 +329,7 @@ Result<void> ReportStore::keep(const ReceivedReport& report) {
           {static_cast<std::int64_t>(kMaxReceived)});
       !done)
     return done;
+  MAIL_TRY(make_room());
   return transaction->commit();
 }
 
@@ -333,11 +363,12 @@ Result<ReceivedReport> ReportStore::received_report(std::int64_t id) {
 
 namespace {
 
+// A lying date is kept within what a clock can say (years 1970 to 9999).
+constexpr std::int64_t kLastSecond = 253'402'300'799;
 WallTime seconds(std::int64_t count) {
-  // A lying date is kept within what a clock can say (years 1970 to 9999).
-  constexpr std::int64_t kLast = 253'402'300'799;
-  return WallTime(std::chrono::seconds(std::clamp<std::int64_t>(count, 0, kLast)));
+  return WallTime(std::chrono::seconds(std::clamp<std::int64_t>(count, 0, kLastSecond)));
 }
+WallTime within_reason(WallTime at) { return std::clamp(at, WallTime(), seconds(kLastSecond)); }
 
 void describe_to(ReceivedReport& row, const AggregateReport& report) {
   row.kind = "dmarc";
@@ -356,8 +387,8 @@ void describe_to(ReceivedReport& row, const TlsReport& report) {
   row.domain = report.policies.empty() ? "" : to_lower(report.policies.front().domain);
   row.organization = report.organization;
   row.report_id = report.report_id;
-  row.begin = report.begin.value_or(row.received_at);
-  row.end = report.end.value_or(row.received_at);
+  row.begin = within_reason(report.begin.value_or(row.received_at));
+  row.end = within_reason(report.end.value_or(row.received_at));
   for (const TlsPolicy& policy : report.policies) {
     row.passed += policy.successful_sessions;
     row.failed += policy.failed_sessions;
@@ -368,7 +399,7 @@ void describe_to(ReceivedReport& row, const dsn::FeedbackReport& report) {
   row.kind = "complaint";
   row.domain = report.reported_domains.empty() ? "" : to_lower(report.reported_domains.front());
   row.organization = report.reporting_mta.empty() ? report.user_agent : report.reporting_mta;
-  row.begin = row.end = report.arrival.value_or(row.received_at);
+  row.begin = row.end = within_reason(report.arrival.value_or(row.received_at));
   row.failed = report.incidents;
   row.content = json::to_string(json::Object{{"feedback_type", report.feedback_type},
                                              {"source_ip", report.source_ip},

@@ -32,6 +32,8 @@ struct Observation {
 
 inline constexpr std::size_t kMaxRowsPerReport = 10'000;  // what is behind is counted nowhere
 inline constexpr std::size_t kMaxReceived = 100'000;      // reports kept; the oldest go first
+inline constexpr std::size_t kMaxContent = std::size_t{8} << 20;  // octets of one; larger: not kept
+inline constexpr std::int64_t kMaxFile = std::int64_t{1} << 30;   // octets in use; the oldest go
 inline constexpr std::chrono::days kKeepReceived{400};
 inline constexpr std::chrono::days kKeepObserved{7};  // a report that cannot be sent is given up
 
@@ -53,7 +55,10 @@ struct ReceivedReport {
 
 class ReportStore {
  public:
-  static Result<std::unique_ptr<ReportStore>> open(const std::filesystem::path& file);
+  // `most`: octets of the file in use, over which received reports go, the oldest first, and only
+  // observations like those that are there are counted.
+  static Result<std::unique_ptr<ReportStore>> open(const std::filesystem::path& file,
+                                                   std::int64_t most = kMaxFile);
 
   Result<void> observe(std::span<const Observation> observations);
   // Domains with observations of days before `today` that nobody was told of, oldest first.
@@ -67,7 +72,7 @@ class ReportStore {
   Result<void> forget(const Due& due);  // it was told, or nobody wants it
   Result<void> forget_before(Day day);  // what could not be told in time
 
-  // already_exists: the same report came before.
+  // already_exists: the same report came before. too_large: over kMaxContent.
   Result<void> keep(const ReceivedReport& report);
   // Newest first; empty: every domain.
   Result<std::vector<ReceivedReport>> received(const std::string& domain, std::size_t limit);
@@ -75,10 +80,14 @@ class ReportStore {
 
  private:
   Result<std::int64_t> rows_of(Day day, const std::string& domain);
-  explicit ReportStore(std::unique_ptr<sql::Database> database) : database_(std::move(database)) {}
+  Result<bool> is_full();
+  Result<void> make_room();
+  ReportStore(std::unique_ptr<sql::Database> database, std::int64_t most)
+      : database_(std::move(database)), most_(most) {}
 
   std::mutex mutex_;
   std::unique_ptr<sql::Database> database_;  // guarded by mutex_
+  const std::int64_t most_;
 };
 
 // The row of a report that arrived, ready to be kept. `carrier` names its message, for reports that

@@ -27,9 +27,9 @@ class ReportStoreTest : public testing::Test {
     store_.reset();
     std::filesystem::remove_all(folder_);
   }
-  void open() {
+  void open(std::int64_t most = kMaxFile) {
     store_.reset();
-    auto opened = ReportStore::open(folder_ / "reports.db");
+    auto opened = ReportStore::open(folder_ / "reports.db", most);
     ASSERT_TRUE(opened) << describe(opened.error());
     store_ = *std::move(opened);
   }
@@ -123,6 +123,15 @@ TEST_F(ReportStoreTest, AReportThatCameIsKeptOnce) {
   EXPECT_TRUE(store().received("other.test", 10)->empty());
   EXPECT_EQ(store().received("", 10)->size(), 1U);
   EXPECT_EQ(store().received_report(99).error().code, Errc::not_found);
+}
+
+TEST_F(ReportStoreTest, AFullStoreCountsOnlyWhatItKnows) {
+  ASSERT_TRUE(store().observe({{seen("192.0.2.1")}}));
+  open(1);
+  ASSERT_TRUE(store().observe({{seen("192.0.2.1"), seen("192.0.2.2")}}));
+  const auto rows = store().rows({kToday - days(1), "gmail.test"});
+  ASSERT_EQ(rows->second.size(), 1U);
+  EXPECT_EQ(rows->second[0].count, 2U);
 }
 
 TEST_F(ReportStoreTest, ComplaintsAreToldApartByWhatCarriedThem) {

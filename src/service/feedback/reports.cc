@@ -1,5 +1,6 @@
 #include "service/feedback/reports.h"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
@@ -27,24 +28,26 @@ void keep(Reports& reports, Result<Read> read) {
   }
 }
 
-void take_text(Reports& reports, std::string_view text) {
+// `left`: octets that may yet be read of this message; it goes down by those of `text`.
+void take_text(Reports& reports, std::string_view text, std::size_t& left) {
+  left -= std::min(left, text.size());
   const char first = first_character(text);
   if (first == '<') keep(reports, read_aggregate_report(text));
   if (first == '{') keep(reports, read_tls_report(text));
 }
 
 // What it is, its first octets say; names and types are too often wrong.
-void take_attachment(Reports& reports, const std::string& bytes) {
+void take_attachment(Reports& reports, const std::string& bytes, std::size_t& left) {
   if (bytes.starts_with("\x1F\x8B")) {
-    const auto text = gzip::decompress(bytes, kMaxUnpacked);
-    if (text) return take_text(reports, *text);
+    const auto text = gzip::decompress(bytes, left);
+    if (text) return take_text(reports, *text, left);
     reports.problems.push_back(describe(text.error()));
   } else if (bytes.starts_with("PK\x03\x04")) {
-    const auto files = zip::unpack(bytes, {.max_bytes = kMaxUnpacked});
+    const auto files = zip::unpack(bytes, {.max_bytes = left});
     if (!files) return reports.problems.push_back(describe(files.error()));
-    for (const zip::File& file : *files) take_text(reports, file.content);
+    for (const zip::File& file : *files) take_text(reports, file.content, left);
   } else {
-    take_text(reports, bytes);
+    take_text(reports, bytes, left);
   }
 }
 
@@ -63,10 +66,11 @@ Reports read_reports(std::string_view content) {
     return reports;
   }
   std::size_t attachments = 0;
+  std::size_t left = kMaxUnpacked;
   for (const message::MimePart& part : message::parse_mime(content)) {
     if (!may_be_report(part)) continue;
     if (++attachments > kMaxAttachments) break;
-    take_attachment(reports, decode_body(part));
+    take_attachment(reports, decode_body(part), left);
   }
   return reports;
 }

@@ -15,7 +15,7 @@
 namespace mail::feedback {
 
 inline constexpr std::size_t kMaxAttachments = 10;
-inline constexpr std::size_t kMaxUnpacked = std::size_t{16} << 20;  // octets, of an attachment
+inline constexpr std::size_t kMaxUnpacked = std::size_t{16} << 20;  // octets, of all attachments
 
 using Report = std::variant<dsn::FeedbackReport, AggregateReport, TlsReport>;
 

@@ -1,5 +1,6 @@
 #include "service/feedback/tls_report.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/text.h"
@@ -15,7 +16,11 @@ std::string text_of(const json::Value& value, std::string_view name) {
 std::uint64_t count_of(const json::Value& value, std::string_view name) {
   const json::Value* const found = value.find(name);
   const std::int64_t* const count = found == nullptr ? nullptr : found->integer();
-  return count == nullptr || *count < 0 ? 0 : static_cast<std::uint64_t>(*count);
+  // A lying count is kept so low that the sum of all policies is one too.
+  constexpr std::int64_t kMaxCount = 1'000'000'000'000;
+  return count == nullptr
+             ? 0
+             : static_cast<std::uint64_t>(std::clamp<std::int64_t>(*count, 0, kMaxCount));
 }
 
 // A list of texts; a single text is a list of one, as some write mx-host.
@@ -124,6 +129,7 @@ std::string shown(const std::optional<WallTime>& at) {
 }  // namespace
 
 Result<TlsReport> read_tls_report(std::string_view text) {
+  if (text.size() > kMaxTlsReport) return fail(Errc::too_large, "a TLS report too large");
   const auto root = json::parse(text);
   if (!root) return std::unexpected(root.error());
   if (root->find("policies") == nullptr) return fail(Errc::bad_syntax, "JSON, but no TLS report");

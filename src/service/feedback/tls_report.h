@@ -1,6 +1,7 @@
 // SMTP TLS reports (RFC 8460 §4): read from the JSON of others. Pure.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -43,7 +44,9 @@ struct TlsReport {
   std::vector<TlsPolicy> policies;
 };
 
-// Fails with bad_syntax where it is no such report.
+inline constexpr std::size_t kMaxTlsReport = std::size_t{2} << 20;  // octets of JSON
+
+// Fails with bad_syntax where it is no such report, with too_large over kMaxTlsReport.
 Result<TlsReport> read_tls_report(std::string_view text);
 json::Value to_json(const TlsReport& report);  // in the form of RFC 8460 §4.4
 

@@ -9,14 +9,11 @@
 
 namespace mail {
 
-class ClamdJudge final : public Judge {
+class ClamdJudge final : public NeighbourJudge {
  public:
   ClamdJudge(NeighbourSettings settings, const Clock& clock)
-      : neighbour_(std::move(settings), clock) {}
+      : NeighbourJudge(std::move(settings), clock) {}
   std::unique_ptr<Hearing> open(const Case& of) override;
-
- private:
-  Neighbour neighbour_;
 };
 
 }  // namespace mail

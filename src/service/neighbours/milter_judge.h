@@ -12,15 +12,14 @@
 
 namespace mail {
 
-class MilterJudge final : public Judge {
+class MilterJudge final : public NeighbourJudge {
  public:
   // `version` is what the filter hears of us as "v": "Mailwright 0.1.0".
   MilterJudge(NeighbourSettings settings, std::string version, const Clock& clock)
-      : neighbour_(std::move(settings), clock), version_(std::move(version)) {}
+      : NeighbourJudge(std::move(settings), clock), version_(std::move(version)) {}
   std::unique_ptr<Hearing> open(const Case& of) override;
 
  private:
-  Neighbour neighbour_;
   std::string version_;
 };
 

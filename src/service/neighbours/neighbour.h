@@ -1,5 +1,10 @@
 // A program beside us that judges mail over a socket: how it is reached, how many connections it is
 // given at once, how long it is waited for, and what becomes of mail when it is away.
+//
+// One that hangs costs each message its whole time. So when it was waited for in vain
+// kMissesUntilGivenUp times in a row, it is taken for away at once for kGivenUpFor; then one
+// message tries again, while the others still go on without it.
+//
 // Threads: any; a Line lives on the I/O thread on which it was opened.
 #pragma once
 
@@ -8,6 +13,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -18,6 +24,11 @@
 #include "service/policy/verdict.h"
 
 namespace mail {
+
+inline constexpr std::uint32_t kMissesUntilGivenUp = 5;
+inline constexpr std::chrono::seconds kGivenUpFor{30};
+// To be connected, where its time is longer: it is on this machine, or near.
+inline constexpr std::chrono::seconds kMaxConnecting{5};
 
 struct NeighbourSettings {
   std::string name;               // "clamd", "milter 127.0.0.1:8891": for the log and tags
@@ -42,6 +53,8 @@ class Neighbour {
   MonoTime deadline() const { return clock_.mono_now() + settings_.timeout; }
   // What becomes of mail that it could not be asked about.
   Verdict away(const Error& error) const;
+  // The server stops: nobody waits for it any longer than `within`. Any thread.
+  void hurry(Milliseconds within) { latest_ = clock_.mono_now() + within; }
 
   // One connection; it counts as long as it lives. At most one wait at a time.
   class Line {
@@ -57,19 +70,48 @@ class Neighbour {
 
    private:
     friend class Neighbour;
-    Line(Neighbour& neighbour, net::Stream stream)
-        : neighbour_(neighbour), stream_(std::move(stream)) {}
+    enum class For : std::uint8_t { reading, writing };
+    Line(Neighbour& neighbour, net::Stream stream, bool is_trial)
+        : neighbour_(neighbour),
+          stream_(std::move(stream)),
+          era_(neighbour.era_),
+          is_trial_(is_trial) {}
+    Task<Result<void>> wait(For what, MonoTime deadline);
 
     Neighbour& neighbour_;
     net::Stream stream_;
+    const std::uint32_t era_;  // of the neighbour, when it was opened
+    bool is_trial_;            // whether it is back; not yet known
   };
-  // On an I/O thread. Fails with overloaded where all connections are in use, else as net::connect.
+  // On an I/O thread. Fails with overloaded where all connections are in use, unavailable while it
+  // is given up, else as net::connect.
   Task<Result<std::unique_ptr<Line>>> open(MonoTime deadline);
 
  private:
+  enum class Entry : std::uint8_t { open, trial, shut };
+  Entry entry();
+  Error given_up() const;
+  void note_miss();
+  void note_answer();
+
   const NeighbourSettings settings_;
   const Clock& clock_;
   std::atomic<std::uint32_t> open_{0};
+  std::atomic<std::uint32_t> misses_{0};           // in a row
+  std::atomic<std::uint32_t> era_{0};              // so often it was given up
+  std::atomic<MonoTime> next_try_;                 // while it is given up
+  std::atomic<MonoTime> latest_{MonoTime::max()};  // see hurry()
+};
+
+// A judge that asks a neighbour.
+class NeighbourJudge : public Judge {
+ public:
+  void hurry(Milliseconds within) { neighbour_.hurry(within); }
+
+ protected:
+  NeighbourJudge(NeighbourSettings settings, const Clock& clock)
+      : neighbour_(std::move(settings), clock) {}
+  Neighbour neighbour_;
 };
 
 }  // namespace mail

@@ -13,14 +13,11 @@
 
 namespace mail {
 
-class RspamdJudge final : public Judge {
+class RspamdJudge final : public NeighbourJudge {
  public:
   RspamdJudge(NeighbourSettings settings, const Clock& clock)
-      : neighbour_(std::move(settings), clock) {}
+      : NeighbourJudge(std::move(settings), clock) {}
   std::unique_ptr<Hearing> open(const Case& of) override;
-
- private:
-  Neighbour neighbour_;
 };
 
 }  // namespace mail

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <iterator>
 #include <optional>
+#include <type_traits>
 #include <utility>
+#include <variant>
 
 namespace mail {
 namespace {
@@ -66,18 +68,22 @@ double Evidence::score() const {
   return sum;
 }
 
-Task<Verdict> Hearing::sender(const ReversePath&) { co_return Accept{}; }
-Task<Verdict> Hearing::recipient(const Mailbox&) { co_return Accept{}; }
-Task<void> Hearing::header(std::string_view) { co_return; }
-Task<void> Hearing::body(std::string_view) { co_return; }
-Task<Verdict> Hearing::message(Draft&) { co_return Accept{}; }
+static_assert(std::is_same_v<std::variant_alternative_t<0, Verdict>, Accept>);  // ended() accepts
+Task<Verdict> Hearing::sender(const ReversePath&) { return Task<Verdict>::ended(); }
+Task<Verdict> Hearing::recipient(const Mailbox&) { return Task<Verdict>::ended(); }
+Task<void> Hearing::header(std::string_view) { return Task<void>::ended(); }
+Task<void> Hearing::body(std::string_view) { return Task<void>::ended(); }
+Task<Verdict> Hearing::message(Draft&) { return Task<Verdict>::ended(); }
 void Hearing::end_transaction() {}
 
 Trial::Trial(const std::vector<Judge*>& judges, const smtp::SmtpListener& listener,
              const smtp::Client& client, const smtp::Transaction& transaction)
     : case_{listener, client, transaction, evidence_} {
   for (Judge* judge : judges) {
-    if (auto hearing = judge->open(case_)) hearings_.push_back(std::move(hearing));
+    auto hearing = judge->open(case_);
+    if (hearing == nullptr) continue;
+    hears_envelope_ = hears_envelope_ || hearing->hears_envelope();
+    hearings_.push_back(std::move(hearing));
   }
   signals_of_connection_ = evidence_.signals.size();
 }

@@ -79,11 +79,15 @@ struct Case {
   bool stranger() const { return client.login.empty() && !client.peer.may_relay; }
 };
 
-// One judge hears one connection. Each hook has a default that accepts. None may block its thread.
+// One judge hears one connection. Each hook has a default that accepts. None may block its thread;
+// one that has nothing to wait for returns Task<>::ended(), which costs no coroutine.
 // A hearing may be thrown away at any time between two hooks.
 class Hearing {
  public:
   virtual ~Hearing() = default;
+  // False: sender() and recipient() need not be called. Where no hearing wants them, the session
+  // answers at once.
+  virtual bool hears_envelope() const { return true; }
   virtual Task<Verdict> sender(const ReversePath& path);
   virtual Task<Verdict> recipient(const Mailbox& recipient);
   // The header block as it came, without the trace fields we add, the empty line not included;
@@ -115,6 +119,7 @@ class Trial {
   Trial(const Trial&) = delete;  // hearings look at what it holds
   Trial& operator=(const Trial&) = delete;
   bool empty() const { return hearings_.empty(); }
+  bool hears_envelope() const { return hears_envelope_; }
 
   Task<Verdict> sender(const ReversePath& path);
   Task<Verdict> recipient(const Mailbox& recipient);
@@ -129,6 +134,7 @@ class Trial {
   Evidence evidence_;
   Case case_;
   std::size_t signals_of_connection_ = 0;
+  bool hears_envelope_ = false;
   std::vector<std::unique_ptr<Hearing>> hearings_;
 };
 

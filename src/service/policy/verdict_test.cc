@@ -75,6 +75,26 @@ TEST_F(TrialTest, AHearingWithoutOpinionAccepts) {
   EXPECT_TRUE(accepts_all({&silent}));
 }
 
+// Listens to messages alone.
+class Reader final : public Judge {
+ public:
+  struct Voice final : Hearing {
+    bool hears_envelope() const override { return false; }
+  };
+  std::unique_ptr<Hearing> open(const Case&) override { return std::make_unique<Voice>(); }
+};
+
+TEST_F(TrialTest, TheEnvelopeIsHeardWhereAnyHearingWantsIt) {
+  Reader reader;
+  Silent silent;
+  const auto hears_envelope = [this](const std::vector<Judge*>& judges) {
+    return Trial(judges, listener_, client_, transaction_).hears_envelope();
+  };
+  EXPECT_FALSE(hears_envelope({&reader, &reader}));
+  EXPECT_TRUE(hears_envelope({&reader, &silent}));
+  EXPECT_FALSE(hears_envelope({}));
+}
+
 TEST_F(TrialTest, FieldsAndTagsAddUpAndTheLastFolderCounts) {
   Fixed first(Accept{.added_fields = "A: 1\r\n", .tags = {"a"}, .folder = "Junk"});
   Fixed second(Accept{.added_fields = "B: 2\r\n", .tags = {"b"}, .folder = "Bulk"});

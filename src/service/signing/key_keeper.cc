@@ -20,6 +20,9 @@ constexpr std::chrono::seconds kFirstLook{60};  // nobody publishes faster; test
 constexpr std::chrono::seconds kPatience{20};
 constexpr std::chrono::seconds kMakeAgain{60};  // after the store refused
 constexpr std::size_t kAtOnce = 50;             // domains asked about together
+// New keys take their time, and whoever else wants to change keys, or to stop, waits for them.
+constexpr std::size_t kMakeAtOnce = 20;  // domains
+constexpr Milliseconds kMakeFor{500};
 
 Task<void> ask_for(dns::Resolver& resolver, SeenKey& seen, MonoTime deadline) {
   const dns::Answer answer = co_await resolver.ask(record_name(seen.key), dns::Type::txt, deadline);
@@ -54,7 +57,8 @@ KeyKeeper::KeyKeeper(ControlStore& control, std::unique_ptr<tls::SecretBox> box,
       resolver_(resolver),
       clock_(clock),
       settings_(settings),
-      ring_(std::make_shared<const KeyRing>()) {}
+      ring_(std::make_shared<const KeyRing>()),
+      pool_(1, 2 * kAtOnce) {}
 
 Result<std::unique_ptr<KeyKeeper>> KeyKeeper::open(ControlStore& control,
                                                    std::unique_ptr<tls::SecretBox> box,
@@ -134,15 +138,20 @@ Result<std::vector<DkimKeyRow>> KeyKeeper::make_locked(const std::string& domain
       continue;
     }
     MAIL_TRY(DkimKeyRow key, new_key(domain, kind));
-    log::info("signing.key_made", {{"domain", domain}, {"selector", key.selector}});
     pending.push_back(key);
     made.push_back(std::move(key));
   }
-  if (!made.empty()) {
-    MAIL_TRY(control_.write_dkim_keys(made));
-    MAIL_TRY(refresh_locked());
-  }
+  MAIL_TRY(keep_locked(made));
   return pending;
+}
+
+Result<void> KeyKeeper::keep_locked(const std::vector<DkimKeyRow>& made) {
+  if (made.empty()) return {};
+  MAIL_TRY(control_.write_dkim_keys(made));
+  for (const DkimKeyRow& key : made) {
+    log::info("signing.key_made", {{"domain", key.domain}, {"selector", key.selector}});
+  }
+  return refresh_locked();
 }
 
 Result<void> KeyKeeper::force(const std::string& domain, const std::string& selector) {
@@ -200,34 +209,44 @@ Result<void> KeyKeeper::settle(const std::vector<SeenKey>& seen) {
   return {};
 }
 
-// At most one domain at a call: a new RSA key takes its time.
+// Some at a call.
 Result<void> KeyKeeper::make_missing() {
   std::shared_ptr<const Directory> directory = control_.snapshot();
   if (directory == complete_) return {};
+  const MonoTime until = clock_.mono_now() + kMakeFor;
   const std::lock_guard lock(write_mutex_);
   std::set<std::string> have;
   {
     const std::lock_guard rows_lock(mutex_);
     for (const DkimKeyRow& row : rows_) have.insert(row.domain);
   }
+  std::vector<DkimKeyRow> made;
   for (const DomainRow& domain : directory->domains()) {
     if (have.contains(domain.name)) continue;
-    MAIL_TRY(make_locked(domain.name));
-    return {};
+    if (made.size() >= 2 * kMakeAtOnce || (!made.empty() && clock_.mono_now() >= until)) {
+      return keep_locked(made);
+    }
+    for (const KeyKind kind : {KeyKind::rsa, KeyKind::ed25519}) {
+      MAIL_TRY(DkimKeyRow key, new_key(domain.name, kind));
+      made.push_back(std::move(key));
+    }
   }
+  MAIL_TRY(keep_locked(made));
   complete_ = std::move(directory);
   return {};
 }
 
 Task<void> KeyKeeper::look_and_settle(std::string domain) {
   const std::vector<SeenKey> seen = co_await look(domain, clock_.mono_now() + kPatience);
-  if (const Result<void> settled = settle(seen); !settled) {
+  const Result<void> settled = co_await on(pool_, [&] { return settle(seen); });
+  if (!settled) {
     log::error("signing.store_failed", {{"domain", domain}, {"why", describe(settled.error())}});
   }
 }
 
 Task<void> KeyKeeper::look_at_all() {
-  if (const Result<void> read = refresh(); !read) {
+  const Result<void> read = co_await on(pool_, [this] { return refresh(); });
+  if (!read) {
     log::error("signing.store_failed", {{"why", describe(read.error())}});
     co_return;
   }
@@ -251,7 +270,8 @@ Task<void> KeyKeeper::tick() {
   const std::chrono::seconds every = settings().check_every;
   if (!next_look_) next_look_ = now + std::min(kFirstLook, every);
   if (now >= next_make_) {
-    if (const Result<void> made = make_missing(); !made) {
+    const Result<void> made = co_await on(pool_, [this] { return make_missing(); });
+    if (!made) {
       log::error("signing.no_keys_made", {{"why", describe(made.error())}});
       next_make_ = now + kMakeAgain;
     }

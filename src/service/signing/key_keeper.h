@@ -2,7 +2,7 @@
 // into use and out of it (rotation.h). The control store has them, sealed.
 // Threads: ring(), keys_of(), settle(), make(), force() from any; the last three block (SQLite, and
 // a new RSA key takes up to a second). tick() and look() on one thread each that serves an
-// executor.
+// executor; what blocks in tick() is done on a thread of the keeper's own.
 #pragma once
 
 #include <chrono>
@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/executor.h"
 #include "base/resolver.h"
 #include "base/task.h"
 #include "platform/tls/secret_box.h"
@@ -53,8 +54,8 @@ class KeyKeeper {
   Task<std::vector<SeenKey>> look(std::string domain, MonoTime deadline);
   Result<void> settle(const std::vector<SeenKey>& seen);
 
-  // About once a second, never twice at once: makes keys for domains that have none, and looks at
-  // all of them from time to time, for the first time a minute after the start.
+  // About once a second, never twice at once: makes keys for some of the domains that have none,
+  // and looks at all of them from time to time, for the first time a minute after the start.
   Task<void> tick();
 
  private:
@@ -64,6 +65,7 @@ class KeyKeeper {
   Task<void> look_and_settle(std::string domain);
   Result<void> make_missing();
   Result<std::vector<DkimKeyRow>> make_locked(const std::string& domain);
+  Result<void> keep_locked(const std::vector<DkimKeyRow>& made);
   Result<DkimKeyRow> new_key(const std::string& domain, crypto::KeyKind kind) const;
   Result<void> refresh_locked();
   KeeperSettings settings() const;
@@ -79,7 +81,8 @@ class KeyKeeper {
   std::shared_ptr<const KeyRing> ring_;
   std::optional<MonoTime> next_look_;          // tick()'s, as the next two
   MonoTime next_make_{};                       //
-  std::shared_ptr<const Directory> complete_;  // each domain of it has keys
+  std::shared_ptr<const Directory> complete_;  // each domain of it has keys; pool_'s
+  WorkerPool pool_;                            // last: what it runs uses the others
 };
 
 }  // namespace mail::signing

@@ -85,6 +85,19 @@ TEST_F(KeeperTest, AStoreFromBeforeThereWereKeysGetsThemAtItsFirstTick) {
   EXPECT_EQ(keeper_->keys_of("gmail.test").size(), 2U);
 }
 
+TEST_F(KeeperTest, ManyDomainsGetTheirsInTurnsThatEnd) {
+  constexpr int kDomains = 50;
+  for (int i = 0; i < kDomains; ++i) {
+    ASSERT_TRUE(control_->add_domain(Domain::parse(concat("d", i, ".test")).value(), ""));
+  }
+  std::vector<std::size_t> after;
+  for (int turn = 0; turn < 4; ++turn) {
+    block_on(loop_, keeper_->tick());
+    after.push_back(control_->dkim_keys().value().size());
+  }
+  EXPECT_EQ(after, (std::vector<std::size_t>{40, 80, 102, 102}));
+}
+
 TEST_F(KeeperTest, TheDnsIsAskedFromTimeToTime) {
   block_on(loop_, keeper_->tick());
   publish_all();

@@ -80,6 +80,8 @@ class Signer::Listening final : public Hearing {
  public:
   Listening(const Signer& signer, const Case& of) : signer_(signer), of_(of) {}
 
+  bool hears_envelope() const override { return false; }
+
   Task<void> header(std::string_view block) override {
     ring_ = signer_.keeper_.ring();
     const std::shared_ptr<const Directory> directory = signer_.control_.snapshot();
@@ -89,24 +91,16 @@ class Signer::Listening final : public Hearing {
       choose_authors(block, *directory);
     }
     if (seals_ || !authors_.empty()) hasher_.emplace(tls::kCrypto);
-    co_return;
+    return Task<void>::ended();
   }
 
   Task<void> body(std::string_view piece) override {
     if (hasher_) hasher_->update(piece);
-    co_return;
+    return Task<void>::ended();
   }
 
   Task<Verdict> message(Draft& draft) override {
-    Accept accept;
-    if (!hasher_) co_return accept;
-    const std::string body_hash = hasher_->finish();
-    hasher_.reset();
-    for (const std::string& author : authors_) {
-      accept.added_fields += signer_.signatures(header_of(draft), body_hash, ring_->of(author));
-    }
-    if (seals_ && of_.evidence.findings != nullptr) seal(draft, body_hash);
-    co_return accept;
+    return hasher_ ? sign(draft) : Task<Verdict>::ended();
   }
 
   void end_transaction() override {
@@ -117,6 +111,17 @@ class Signer::Listening final : public Hearing {
   }
 
  private:
+  Task<Verdict> sign(Draft& draft) {
+    Accept accept;
+    const std::string body_hash = hasher_->finish();
+    hasher_.reset();
+    for (const std::string& author : authors_) {
+      accept.added_fields += signer_.signatures(header_of(draft), body_hash, ring_->of(author));
+    }
+    if (seals_ && of_.evidence.findings != nullptr) seal(draft, body_hash);
+    co_return accept;
+  }
+
   void choose_authors(std::string_view block, const Directory& directory) {
     for (const std::string& domain : mailauth::author_domains(block, signer_.idn_).domains) {
       const Result<Domain> parsed = Domain::parse(domain);

@@ -236,7 +236,10 @@ bool Connection::perform_now(smtp::Action& action) {
   if (const auto* ask = std::get_if<smtp::AskSender>(&action)) {
     if (hop_ != nullptr) hop_->begin_transaction();
     const smtp::SenderVerdict verdict = decide_sender(ask->reverse_path);
-    if (verdict == smtp::SenderVerdict::accept && trial_ != nullptr) return false;
+    if (verdict == smtp::SenderVerdict::accept && trial_ != nullptr) {
+      begin_trial_of_message();
+      if (trial_->hears_envelope()) return false;
+    }
     session_.answer(verdict);
     return true;
   }

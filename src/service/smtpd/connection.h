@@ -68,7 +68,7 @@ class Connection {
   bool account_may_send_more();
   // Duty addresses are not (RFC 5321 §4.5.1).
   bool is_heard(const RecipientDecision& decision) const {
-    return trial_ != nullptr && !decision.always_taken;
+    return trial_ != nullptr && trial_->hears_envelope() && !decision.always_taken;
   }
   bool answer_recipient_now(const Mailbox& recipient);
   Task<void> answer_recipient(Mailbox recipient);
@@ -89,6 +89,7 @@ class Connection {
 
   // hearing.cc: what the judges are told and asked
   void open_trial();
+  void begin_trial_of_message();
   Task<void> ask_judges(ReversePath path);
   Task<void> ask_judges(Mailbox recipient);
   Task<bool> recipient_refused(const Mailbox& recipient);

@@ -25,8 +25,11 @@ void Connection::open_trial() {
   if (trial_->empty()) trial_.reset();
 }
 
-Task<void> Connection::ask_judges(ReversePath path) {
+void Connection::begin_trial_of_message() {
   if (std::exchange(on_trial_, true)) trial_->end_transaction();
+}
+
+Task<void> Connection::ask_judges(ReversePath path) {
   const Verdict verdict = co_await trial_->sender(path);
   if (!refuses(verdict)) {
     session_.answer(SenderVerdict::accept);

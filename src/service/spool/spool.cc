@@ -70,9 +70,9 @@ void apply(Accept accept, Draft& draft) {
     draft.header_size += static_cast<std::uint32_t>(accept.added_fields.size());
     draft.size += accept.added_fields.size();
   }
-  for (std::string& tag : accept.tags) {
-    draft.events.front().facts.push_back({"tag", std::move(tag)});
-  }
+  std::string tags;  // one fact, since readers of JSON keep one value of a name
+  for (const std::string& tag : accept.tags) append(tags, tags.empty() ? "" : ", ", tag);
+  if (!tags.empty()) draft.events.front().facts.push_back({"tags", std::move(tags)});
   if (accept.folder.empty()) return;
   for (Delivery& delivery : draft.deliveries) {
     if (auto* mailbox = std::get_if<ToMailbox>(&delivery.target)) mailbox->folder = accept.folder;
@@ -196,13 +196,15 @@ Task<smtp::CommitVerdict> Spool::accept(
   if (kind == Kind::accepted) kind = co_await commit(draft);
   if (kind != Kind::accepted && staged) co_await store_.drop_staged(id);
   if (kind == Kind::accepted && log::enabled(log::Level::info)) {
-    std::vector<log::Field> fields{{"id", id.to_string()},
-                                   {"from", transaction.reverse_path.to_string()},
-                                   {"recipients", recipients},
-                                   {"size", size},
-                                   {"client", client.peer.address.to_string()},
-                                   {"protocol", client.protocol(transaction.options.smtputf8)},
-                                   {"ms", (clock_.mono_now() - started) / Milliseconds(1)}};
+    std::vector<log::Field> fields;
+    fields.reserve(7 + learnt.size());
+    fields.emplace_back("id", id.to_string());
+    fields.emplace_back("from", transaction.reverse_path.to_string());
+    fields.emplace_back("recipients", recipients);
+    fields.emplace_back("size", size);
+    fields.emplace_back("client", client.peer.address.to_string());
+    fields.emplace_back("protocol", client.protocol(transaction.options.smtputf8));
+    fields.emplace_back("ms", (clock_.mono_now() - started) / Milliseconds(1));
     for (const record::Fact& fact : learnt) fields.emplace_back(fact.name, fact.value);
     log::write(log::Level::info, "message.accepted", fields);
   }

@@ -165,13 +165,13 @@ TEST_F(SpoolTest, WhatTheStoreSaysIsPassedOn) {
 }
 
 TEST_F(SpoolTest, AJudgeMayAddFieldsTagsAndAFolder) {
-  Fixed junk(Accept{.added_fields = "X-Spam: yes\r\n", .tags = {"spam"}, .folder = "Junk"});
+  Fixed junk(Accept{.added_fields = "X-Spam: yes\r\n", .tags = {"spam", "late"}, .folder = "Junk"});
   judges_ = {&junk};
   to({"jerry@yahoo.test"});
   ASSERT_EQ(accept(kMail), Kind::accepted);
   EXPECT_EQ(content(), concat("X-Spam: yes\r\n", kTrace, kMail));
   EXPECT_EQ(content().substr(envelope().header_size), "Hello Jerry\r\n");
-  EXPECT_EQ(fact("tag"), "spam");
+  EXPECT_EQ(fact("tags"), "spam, late");
   EXPECT_EQ(fact("size"), concat(content().size()));
   EXPECT_EQ(mail_of(jerry_).size(), 0u);
   EXPECT_EQ(mail_of(jerry_, "Junk").size(), 1u);
