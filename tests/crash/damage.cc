@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "programs.h"
+#include "service/store/salvage.h"
 #include "world.h"
 
 namespace mail::crash {
@@ -114,9 +115,17 @@ int look(const std::filesystem::path& state, const std::filesystem::path& ledger
   Words words;
   log::set_sink(&words);
   Sums sums;
+  bool salvages = false;
   {
     const SystemClock clock;
-    const auto store = RocksMailStore::open(state, clock);
+    auto store = RocksMailStore::open(state, clock);
+    if (!store && store.error().detail.contains("`mailwright store salvage`")) {
+      std::cout << "refused: " << describe(store.error()) << '\n';
+      const auto salvaged = salvage_store(state, clock, {});
+      if (!salvaged) std::cout << "is not salvaged: " << describe(salvaged.error()) << '\n';
+      if (salvaged) store = RocksMailStore::open(state, clock);
+      salvages = salvaged.has_value();
+    }
     if (!store) {
       std::cout << "does not open: " << describe(store.error()) << '\n';
       log::set_sink(nullptr);
@@ -133,7 +142,8 @@ int look(const std::filesystem::path& state, const std::filesystem::path& ledger
   }
   log::set_sink(nullptr);
   std::cout << sums.whole << " whole, " << sums.named << " lost and named, " << sums.unnamed
-            << " lost in silence, " << sums.altered << " altered, " << sums.damage << " damaged\n";
+            << " lost in silence, " << sums.altered << " altered, " << sums.damage << " damaged"
+            << (salvages ? ", salvaged" : "") << '\n';
   return sums.unnamed + sums.altered > 0 ? 1 : 0;
 }
 

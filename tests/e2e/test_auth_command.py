@@ -1,10 +1,12 @@
 """`mailwright auth`: mail judged, signed and sealed by hand, without a daemon and without a configuration."""
 import json
 import re
+import subprocess
+import sys
 import time
 
 from lib.authmail import CLIENT, MAIL, AuthCase, txt
-from lib.daemon import Daemon, toml
+from lib.daemon import BINARY, SLOW, Daemon, toml
 from lib.dns_world import DnsWorld
 from lib.netns import Network
 
@@ -25,7 +27,10 @@ class Checks(AuthCase):
     def test_what_we_sign_passes(self):
         found = self.check(self.signed())
         self.assertEqual(["spf", "dkim", "dmarc", "arc", "authentication_results"], list(found))
-        self.assertEqual({"result", "domain", "reason"}, set(found["spf"]))
+        self.assertEqual(["result", "domain", "reason"], list(found["spf"]))
+        self.assertEqual(["result", "domain", "selector", "reason"], list(found["dkim"][0]))
+        self.assertEqual(["result", "domain", "policy", "reason"], list(found["dmarc"]))
+        self.assertEqual(["result", "reason"], list(found["arc"]))
         self.assertEqual(("pass", "one.test"), (found["spf"]["result"], found["spf"]["domain"]))
         self.assertEqual([{"result": "pass", "domain": "one.test", "selector": s, "reason": ""} for s in "re"],
                          found["dkim"])
@@ -43,6 +48,41 @@ class Checks(AuthCase):
         self.assertTrue(signed.endswith(text))
         self.assertNotIn(b"\r", signed)
         self.assertEqual("pass", self.check(signed)["dkim"][1]["result"])
+
+    def test_the_file_may_be_a_pipe(self):
+        for text in (MAIL, MAIL.replace(b"\r\n", b"\n")):
+            signed = self.run_auth("sign", "/dev/stdin", "--domain", "one.test", "--selector", "r", "--key",
+                                   self.rsa.path, input=text)
+            self.assertTrue(signed.endswith(text))
+            found = json.loads(self.run_auth(
+                "check", "/dev/stdin", "--ip", CLIENT, "--helo", "x.test", "--mail-from", "<>", "--zone",
+                self.zone(), "--json", input=signed))
+            self.assertEqual(["pass"], [one["result"] for one in found["dkim"]])
+
+    def test_fifty_mebibytes_take_no_more_memory_than_a_line(self):
+        """RFC 6376 while it streams, at both ends; with the sanitizers it is a smaller message."""
+        line = b"The quick brown fox jumps over the lazy dog, again and again and again.\r\n"
+        long = MAIL + line * ((8 << 20 if SLOW else 50 << 20) // len(line))
+        key = ("--domain", "one.test", "--selector", "r", "--key", self.rsa.path)
+        origin = ("--ip", CLIENT, "--helo", "x.test", "--mail-from", "<>", "--zone", self.zone(), "--json")
+        peaks = []
+        for mail in (MAIL, long):
+            signed, signing = self.measured("sign", self.file("mail", mail), *key)
+            self.assertTrue(signed.endswith(mail))
+            found, judging = self.measured("check", self.file("signed", signed), *origin)
+            self.assertEqual(["pass"], [one["result"] for one in json.loads(found)["dkim"]])
+            peaks.append((signing, judging))
+        for little, much in zip(*peaks):
+            self.assertLess(much - little, 4 << 10, peaks)  # KiB
+
+    def measured(self, *arguments):
+        """What it prints, and its most memory in KiB, as a small process of its own sees it."""
+        script = ("import resource, subprocess, sys\n"
+                  "subprocess.run(sys.argv[1:], check=True)\n"
+                  "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)\n")
+        done = subprocess.run([sys.executable, "-c", script, str(BINARY), "auth", *map(str, arguments)],
+                              capture_output=True, stdin=subprocess.DEVNULL, check=True)
+        return done.stdout, int(done.stderr)
 
     def test_signing_changes_nothing_else(self):
         for mail in (MAIL, b"X: y\r\n" + MAIL + b"no end", MAIL + b"\xff\x00\r\r\n"):
@@ -83,6 +123,34 @@ class Checks(AuthCase):
         self.assertIn("sign with d=one.test", " ".join(text.split()))
         self.assertIn("Authentication-Results: ", text)
 
+    def test_a_name_that_the_zone_lacks_does_not_exist(self):
+        zone = self.file("zone", b"""$ORIGIN one.test. ; relative to it
+$TTL 1h
+@       IN TXT ( "v=spf1 exists:%{l}.users.one.test"
+                 " -all" )
+tom.users A 127.0.0.2
+_dmarc  TXT "v=DMARC1; p=none; sp=quarantine; np=reject"
+there   A 192.0.2.7
+""")
+        for local, result in (("tom", "pass"), ("spike", "fail")):
+            found = json.loads(self.run_auth("spf", f"{local}@one.test", "--ip", CLIENT, "--zone", zone, "--json"))
+            self.assertEqual(result, found["result"], found)
+        for author, policy in (("one.test", "none"), ("there.one.test", "quarantine"), ("gone.one.test", "reject")):
+            mail = self.file("mail", MAIL.replace(b"tom@one.test", f"tom@{author}".encode()))
+            found = json.loads(self.run_auth("check", mail, "--ip", CLIENT, "--helo", "x.test", "--mail-from", "<>",
+                                             "--zone", zone, "--json"))
+            self.assertEqual(("none", "x.test"), (found["spf"]["result"], found["spf"]["domain"]))
+            self.assertEqual(("fail", policy), (found["dmarc"]["result"], found["dmarc"]["policy"]), found)
+
+    def test_what_a_seal_says_is_folded(self):
+        """Ten signatures, each with a reason: RFC 5322 §2.1.1 lets no line be longer than 998."""
+        hop = self.key("h", domain="hop.test")
+        one = self.signed().removesuffix(MAIL)
+        mail = one.replace(b"d=one.test", b"d=" + b"x" * 60 + b".test") * 5 + MAIL
+        sealed = self.seal(mail, "h", hop, "hop.test", "mx.hop.test")
+        self.assertLess(max(map(len, sealed.removesuffix(mail).split(b"\r\n"))), 400)
+        self.assertEqual("pass", self.check(sealed)["arc"]["result"])
+
     def test_sealed_mail_passes_arc(self):
         hop = self.key("h", domain="hop.test")
         mail = self.signed()
@@ -104,6 +172,9 @@ class Checks(AuthCase):
                          (found["result"], found["mistake"], found["records"]))
         self.assertIn(b"v=spf1", self.run_auth("spf", "one.test", "--zone", zone))
         self.assertIn(b"no SPF record", self.run_auth("spf", "two.test", "--zone", zone))
+        for name in ("", "a b", "x" * 64 + ".test", "a..test"):
+            self.assertIn("is no domain name", json.loads(
+                self.run_auth("spf", name, "--zone", zone, "--json"))["mistake"])
         found = json.loads(self.run_auth("dmarc", "sub.one.test", "--zone", zone, "--json"))
         self.assertEqual(("one.test", "reject"), (found["record_domain"], found["policy"]))
         self.assertIn(b"_dmarc.one.test", self.run_auth("dmarc", "one.test", "--zone", zone))
@@ -115,7 +186,18 @@ class Checks(AuthCase):
         key = ("--domain", "one.test", "--selector", "r", "--key", self.rsa.path)
         bad_zone = self.file("bad", b"$TTL 60\n\none.test. A 192.0.2.300\n")
         for status, words, arguments in (
+                (USAGE, "FILE", ("check", *origin)),
+                (USAGE, "--ip", ("check", mail, *origin[2:])),
                 (USAGE, "--helo", ("check", mail, "--ip", CLIENT)),
+                (USAGE, "--mail-from", ("check", mail, *origin[:4])),
+                (USAGE, "--domain", ("sign", mail)),
+                (USAGE, "--key", ("sign", mail, *key[:4])),
+                (USAGE, "--key", ("seal", mail, *key[:4])),
+                (USAGE, "DOMAIN", ("spf", "--zone", zone)),
+                (USAGE, "domain", ("dmarc", "a b", "--zone", zone)),
+                (BAD_DATA, "$INCLUDE", ("check", mail, *origin[:6], "--zone", self.file("i", b"$INCLUDE other\n"))),
+                (BAD_DATA, "header field", ("check", self.file("mbox", b"From tom Sun\nFrom: a@one.test\n"), *origin)),
+                (NO_INPUT, "directory", ("check", self.folder, *origin)),
                 (USAGE, "192.0.2", ("check", mail, *origin[2:], "--ip", "nowhere")),
                 (USAGE, "--mail-from", ("check", mail, *origin[:4], "--mail-from", "a b@c", *origin[6:])),
                 (NO_INPUT, "missing", ("check", self.folder / "missing", *origin)),
@@ -134,6 +216,82 @@ class Checks(AuthCase):
         ):
             with self.subTest(arguments=arguments):
                 self.assertIn(words, self.run_auth(*arguments, status=status))
+
+
+    def test_keys_that_sign_nothing(self):
+        mail = self.file("mail", MAIL)
+
+        def openssl(name, verb, *words):
+            subprocess.run(["openssl", verb, "-out", self.folder / name, *words], check=True, capture_output=True)
+            return self.folder / name
+        for words, path in (
+                ("too weak", openssl("weak", "genrsa", "1000")),
+                ("neither RSA nor Ed25519", openssl("ec", "ecparam", "-genkey", "-name", "prime256v1", "-noout")),
+                ("without a password", openssl("locked", "rsa", "-in", self.rsa.path, "-aes128", "-passout", "pass:x")),
+                ("not a private key", openssl("public", "rsa", "-in", self.rsa.path, "-pubout")),
+                ("not a private key", self.file("text", b"MIIB"))):
+            with self.subTest(path=path.name):
+                self.assertIn(words, self.run_auth("sign", mail, "--domain", "one.test", "--selector", "r", "--key",
+                                                   path, status=BAD_DATA))
+
+    def test_a_key_that_is_not_the_published_one(self):
+        other = self.key("other", domain="two.test")
+        found = self.check(self.sign(MAIL, ("r", other)), mail_from="x@two.test")
+        self.assertEqual("fail", found["dkim"][0]["result"])
+        found = self.check(self.sign(MAIL, ("e", self.rsa)), mail_from="x@two.test")  # of another kind
+        self.assertEqual("permerror", found["dkim"][0]["result"])
+        self.assertEqual("fail", found["dmarc"]["result"])
+
+
+class Internationalised(AuthCase):
+    """RFC 8616: U-labels are looked up, compared and shown as A-labels."""
+    DOMAIN = "xn--bcher-kva.test"
+    MAIL = MAIL.replace(b"tom@one.test", "jörg@Bücher.test".encode())
+
+    def setUp(self):
+        super().setUp()
+        self.rsa = self.key("r", domain=self.DOMAIN)
+        self.publish(self.DOMAIN, "v=spf1 ip4:192.0.2.0/24 -all")
+        self.publish(f"_dmarc.{self.DOMAIN}", "v=DMARC1; p=reject")
+
+    def test_author_sender_and_signer(self):
+        for domain in ("bücher.test", "BÜCHER.test", self.DOMAIN):
+            signed = self.sign(self.MAIL, ("r", self.rsa), domain=domain)
+            found = self.check(signed, mail_from=f"jörg@{domain}")
+            self.assertEqual([("pass", self.DOMAIN)] * 3, [
+                (found[part]["result"], found[part]["domain"]) for part in ("spf", "dmarc")] + [
+                (found["dkim"][0]["result"], found["dkim"][0]["domain"])])
+            self.assertIn(f"smtp.mailfrom={self.DOMAIN};", found["authentication_results"])
+            self.assertIn(f"header.from={self.DOMAIN} ", found["authentication_results"])
+        found = self.check(signed, mail_from="x@two.test")
+        self.assertEqual(f"DKIM of {self.DOMAIN} is aligned with {self.DOMAIN}", found["dmarc"]["reason"])
+        self.assertEqual("fail", self.check(self.MAIL, mail_from="x@two.test")["dmarc"]["result"])
+
+    def test_names_in_a_signature(self):
+        """The key is found; that the field is another one than was signed is another matter (RFC 8616 §5)."""
+        signed = self.sign(self.MAIL, ("r", self.rsa), domain=self.DOMAIN)
+        for good in ("d=Bücher.test", "d=bücher.test; i=ö@x.bücher.test"):
+            result = self.check(signed.replace(f"d={self.DOMAIN}".encode(), good.encode(), 1))["dkim"][0]
+            self.assertEqual(("fail", self.DOMAIN), (result["result"], result["domain"]), result)
+        for bad in ("d=bücher.test\u3002", "d=bücher..test", "d=bü cher.test", "d=b\u200bücher.test/x", "d=ü",
+                    f"d={self.DOMAIN}; i=@käse.test"):
+            result = self.check(signed.replace(f"d={self.DOMAIN}".encode(), bad.encode(), 1))["dkim"][0]
+            self.assertEqual("neutral", result["result"], (bad, result))
+        broken = signed.replace(f"d={self.DOMAIN}".encode(), b"d=b\xfccher.test", 1)
+        self.assertEqual("neutral", self.check(broken)["dkim"][0]["result"])
+
+    def test_what_looks_alike_is_another(self):
+        cyrillic = MAIL.replace(b"tom@one.test", "tom@b\u0443cher.test".encode())
+        signed = self.sign(cyrillic, ("r", self.rsa), domain=self.DOMAIN)
+        found = self.check(signed, mail_from=f"x@{self.DOMAIN}")
+        self.assertEqual(("pass", "none"), (found["dkim"][0]["result"], found["dmarc"]["result"]))
+
+    def test_one_domain_looked_up(self):
+        zone = self.zone()
+        found = json.loads(self.run_auth("dmarc", "bücher.test", "--zone", zone, "--json"))
+        self.assertEqual((self.DOMAIN, "reject"), (found["record_domain"], found["policy"]))
+        found = json.loads(self.run_auth("spf", "jörg@bücher.test", "--ip", CLIENT, "--zone", zone, "--json"))
+        self.assertEqual(("pass", self.DOMAIN), (found["result"], found["domain"]))
 
 
 class TheNetwork(AuthCase):
@@ -239,7 +397,8 @@ class Spoofing(AuthCase):
         for domain in (b"bank.test", b'"bank.test"', b"bank.test\x00.evil.test", b"bank.test(.evil.test",
                        b"evil.test,bank.test", b"bank.test.evil.test", b"evil.test; d=bank.test",
                        b".bank.test", b"bank.test.", b"bank .test", b"bank.test/evil.test", b"test",
-                       b"_domainkey.evil.test@bank.test", b"bank\xe3\x80\x82test"):
+                       b"_domainkey.evil.test@bank.test", b"bank\xe3\x80\x82test",
+                       b"bank\xe3\x80\x82test\xe3\x80\x82evil.test", b"\xef\xbd\x82ank.test"):
             for old, new in ((b"d=evil.test", b"d=" + domain),
                              (b"d=evil.test", b"d=evil.test; i=@" + domain)):
                 with self.subTest(new=new):

@@ -86,6 +86,21 @@ class ReportsOfOthers(DaemonCase):
         self.bring(crlf(samples[0]), "postmaster@stalw.art")
         self.assertEqual(len(self.rows("stalw.art")), 5)
 
+    def test_tls_reports_and_complaints_by_mail(self):
+        mails = {kind: sorted((SAMPLES / folder).glob("*.eml"))
+                 for kind, folder in (("tls", "tlsrpt"), ("complaint", "arf"))}
+        self.assertEqual({kind: len(paths) for kind, paths in mails.items()}, {"tls": 2, "complaint": 5})
+        for path in (path for paths in mails.values() for path in paths):
+            self.bring(crlf(path), "abuse@gmail.test")
+        rows = self.daemon.json("report", "list")
+        for path in mails["tls"]:
+            content = json.loads(path.with_suffix(".json").read_text())
+            row, = [row for row in rows if row["report_id"] == content["report-id"]]
+            self.assertEqual((row["kind"], row["organization"]), ("tls", content["organization-name"]))
+            shown = self.daemon.json("report", "show", str(row["id"]))["content"]
+            self.assertEqual(len(shown["policies"]), len(content["policies"]))
+        self.assertEqual(len([row for row in rows if row["kind"] == "complaint"]), 5)
+
     def test_nobody_reports_to_a_person(self):
         path = next((SAMPLES / "tlsrpt").glob("*.eml"))
         before = len(self.daemon.json("report", "list"))
@@ -134,53 +149,72 @@ class ReportsOfOurs(unittest.TestCase):
                            'rua=mailto:dmarc@gmail.test,mailto:all@reader.test,mailto:no@stranger.test"'],
             "reader.test": ["@ MX 10 mx.gmail.test.", 'gmail.test._report._dmarc TXT "v=DMARC1"'],
             "stranger.test": ["@ MX 10 mx.gmail.test."],
-            "yahoo.test": ["@ MX 10 mx", f"mx A {yahoo.address}"]}, host=cls.net["dns"]))
+            "yahoo.test": cls.base()}, host=cls.net["dns"]))
         cls.gmail = cls.enterClassContext(cls.server("gmail", ["dmarc@gmail.test", "all@reader.test",
                                                                "no@stranger.test"]))
-        cls.yahoo = cls.enterClassContext(cls.server("yahoo", ["jerry@yahoo.test"]))
+        cls.yahoo = cls.enterClassContext(cls.server("yahoo", ["jerry@yahoo.test", "jerry@lax.test"]))
+
+    @classmethod
+    def base(cls):
+        return ["@ MX 10 mx", f"mx A {cls.net['yahoo'].address}", '_dmarc TXT "v=DMARC1; p=reject"']
+
+    def publish_keys(self):
+        """What a report is signed with: that of the domain which our host lies below."""
+        zone = self.yahoo.ctl("domain", "dns", "yahoo.test", "--zone").splitlines()
+        self.dns.set("yahoo.test", self.base() + [line for line in zone if "_domainkey" in line])
+        until(lambda: {row["verdict"] for row in self.yahoo.json("domain", "dns", "yahoo.test")
+                       if row["what"] == "DKIM"} == {"ok"}, "keys in the DNS")
 
     @classmethod
     def server(cls, host, accounts):
         domains = list(dict.fromkeys(account.split("@")[1] for account in accounts))
         daemon = Daemon(domains=domains, accounts=accounts, hostname=f"mx.{domains[0]}",
-                        wrapper=cls.net[host].wrapper, test_clock=host == "yahoo")
+                        wrapper=cls.net[host].wrapper, test_clock=True)
         cert, key = certificate()
         daemon.write_config("\n".join([
             f'hostname = "mx.{domains[0]}"', f"state = {quoted(daemon.state)}",
             "[[listener]]", 'address = "0.0.0.0:25"', 'role = "mx"', 'tls = "starttls"',
             "[tls]", f"certificate = {quoted(cert)}", f"key = {quoted(key)}",
+            "[policy]", 'observe = ["lax.test"]',
             "[dns]", f"root_hints = {quoted(cls.dns.root_hints)}",
             f"trust_anchor = {quoted(cls.dns.trust_anchor)}", ""]))
         return daemon
 
-    def bring(self, host):
+    def bring(self, host, to="jerry@yahoo.test"):
         with self.net[host].inside():
             smtp = Smtp(25, host=self.net["yahoo"].address, source=self.net[host].address)
         with smtp:
             smtp.ehlo(f"{host}.test")
             smtp.cmd(f"MAIL FROM:<{TOM}>", 250)
-            smtp.cmd("RCPT TO:<jerry@yahoo.test>", 250)
-            smtp.data(message(sender=TOM, to="jerry@yahoo.test"))
+            smtp.cmd(f"RCPT TO:<{to}>", 250)
+            smtp.data(message(sender=TOM, to=to))
 
     def test_the_day_is_told_when_it_is_over(self):
         self.bring("gmail")
         self.bring("gmail")
         self.bring("evil")
+        self.bring("evil", to="jerry@lax.test")
+        self.publish_keys()
+        self.gmail.advance(DAY)  # it would not believe a signature of tomorrow
         self.yahoo.advance(DAY)
         row, = until(lambda: self.gmail.json("report", "list", "gmail.test"),
                      lambda: "a report\n" + "\n".join(self.yahoo.raw_log[-30:]))
         self.assertEqual((row["kind"], row["organization"]), ("dmarc", "mx.yahoo.test"))
-        self.assertEqual((row["passed"], row["failed"]), (2, 1))
+        self.assertEqual((row["passed"], row["failed"]), (2, 2))
+        self.assertTrue(row["authenticated"])
         sources = {source["source"]: source for source in self.gmail.json("report", "show", "gmail.test")}
         self.assertEqual(sources[self.net["gmail"].address]["passed"], 2)
-        self.assertEqual(sources[self.net["evil"].address]["failed"], 1)
+        self.assertEqual(sources[self.net["evil"].address]["failed"], 2)
         # It is read by those who asked, and only by them.
         until(lambda: self.gmail.mailbox("all@reader.test"), "the other reader's copy")
         self.assertEqual(self.gmail.mailbox("no@stranger.test"), [])
         self.check_schema(self.gmail.mail("dmarc@gmail.test", 1))
 
     def check_schema(self, raw):
-        attachment, = [part for part in email.message_from_bytes(raw).walk()
+        mail = email.message_from_bytes(raw)
+        self.assertEqual({field.split("a=", 1)[1].split(";")[0] for field in mail.get_all("DKIM-Signature")},
+                         {"rsa-sha256", "ed25519-sha256"})
+        attachment, = [part for part in mail.walk()
                        if part.get_content_type() == "application/gzip"]
         name = attachment.get_filename()
         self.assertTrue(name.startswith("mx.yahoo.test!gmail.test!") and name.endswith(".xml.gz"), name)
@@ -190,6 +224,7 @@ class ReportsOfOurs(unittest.TestCase):
         self.assertEqual(checked.returncode, 0, checked.stderr.decode() + xml.decode())
         self.assertIn(b"<disposition>quarantine</disposition>", xml)
         self.assertIn(b"<disposition>pass</disposition>", xml)
+        self.assertRegex(xml, rb"(?s)<disposition>none</disposition>.*<type>local_policy</type>")
 
 
 if not SAMPLES.is_dir() and os.environ.get("MAILWRIGHT_LEAVE_OUT"):

@@ -1,13 +1,11 @@
 """Mail that leaves yahoo.test: signed once the DNS shows its keys, and only then; keys that come and go;
 senders written anew and sealed when an alias sends their mail on; what `domain dns` says of it all. A
 private internet with a signed root; signatures are looked at by python3-dkim."""
-import sqlite3
 import sys
-import tempfile
 import unittest
 from pathlib import Path
 
-from lib.daemon import Daemon, certificate, toml
+from lib.daemon import Daemon, certificate
 from lib.dns_world import DnsWorld
 from lib.hop import Hop
 from lib.netns import Network
@@ -21,6 +19,8 @@ import dkim  # noqa: E402
 
 TOM, JERRY, ANN = "tom@gmail.test", "jerry@yahoo.test", "ann@other.test"
 BOTH = {("yahoo.test", "rsa-sha256"), ("yahoo.test", "ed25519-sha256")}
+OVERSIGNED = (b"from", b"to", b"cc", b"subject", b"date", b"message-id", b"reply-to", b"mime-version",
+              b"content-type", b"content-transfer-encoding")
 
 
 class Internet(unittest.TestCase):
@@ -138,6 +138,11 @@ class Internet(unittest.TestCase):
             good.add((fields[b"d"].decode(), fields[b"a"].decode()))
             self.assertNotIn(b"l", fields)
             self.assertNotIn(b"x", fields)
+            # One more than there are: none can be added (security.md 37).
+            named = [name.strip().lower() for name in fields[b"h"].split(b":")]
+            for name in OVERSIGNED:
+                there = sum(field.lower() == name for field, _ in checked.headers)
+                self.assertEqual(named.count(name), there + 1, (name, fields[b"h"]))
         return good
 
 
@@ -278,6 +283,23 @@ class Unpublished(Internet):
         self.assertIn("fail", rows["SPF"]["remedy"])
 
 
+    def test_aliases_doubles_and_records_that_say_nothing_are_named(self):
+        network, last = self.net["yahoo"].address.rsplit(".", 1)
+        self.addCleanup(until, lambda: "wrong" not in self.verdicts().values(), self.rows)  # it is remembered
+        self.addCleanup(self.dns.set, "yahoo.test", self.base())
+        self.addCleanup(self.dns.set, self.reverse, [f"{last} PTR mx.yahoo.test."])
+        self.dns.set(self.reverse, [f"{last} PTR host-7.provider.test."])
+        self.dns.set("yahoo.test", [
+            "@ MX 10 mx", "mx CNAME real", f"real A {self.net['yahoo'].address}", '@ TXT "v=spf1 mx -all"',
+            '@ TXT "v=spf1 a -all"', '_mta-sts TXT "v=STSv1; id=not-one"', '_smtp._tls TXT "v=TLSRPTv1"'])
+        expected = {"Host": "CNAME", "MX": "CNAME", "SPF": "Several", "PTR": f"{network}.{last}",
+                    "MTA-STS": "id", "TLS-RPT": "nobody"}
+        until(lambda: {row["what"] for row in self.rows() if row["verdict"] == "wrong"} >= set(expected), self.rows)
+        for row in self.rows():
+            if row["what"] in expected:
+                self.assertIn(expected[row["what"]], row["remedy"])
+
+
 class Rotation(Internet):
     def test_from_the_first_key_to_its_end(self):
         self.all_active()
@@ -358,81 +380,6 @@ class Force(Internet):
         self.yahoo.ctl("domain", "remove", "yahoo.test", "--with-accounts")
         self.yahoo.ctl("domain", "add", "yahoo.test")
         self.assertEqual(self.key_states(), [("ed25519", "pending"), ("rsa", "pending")])
-
-
-class Keys(unittest.TestCase):
-    """What becomes of keys on disk; no DNS is asked."""
-
-    def daemon(self, **options):
-        return Daemon(domains=["yahoo.test"], hostname="mx.yahoo.test", listeners=(("mx", "none"),), **options)
-
-    def selectors(self, daemon):
-        return sorted(key["selector"] for key in daemon.json("domain", "dkim", "list", "yahoo.test"))
-
-    def test_a_store_without_keys_gets_them_at_the_start(self):
-        with self.daemon() as daemon:
-            daemon.stop()
-            with sqlite3.connect(daemon.state / "control.db") as store:
-                store.execute("DELETE FROM dkim_key")
-            store.close()
-            daemon.start()
-            until(lambda: len(self.selectors(daemon)) == 2, lambda: self.selectors(daemon))
-
-    def test_private_keys_are_nowhere_in_clear(self):
-        with self.daemon() as daemon:
-            daemon.stop()
-            for file in daemon.state.glob("control.db*"):
-                self.assertNotIn(b"PRIVATE KEY", file.read_bytes())
-            self.assertEqual((daemon.state / "dkim.key").stat().st_mode & 0o777, 0o600)
-            daemon.start()
-
-    def test_a_key_file_that_others_may_read_is_refused(self):
-        with self.daemon() as daemon:
-            daemon.stop()
-            (daemon.state / "dkim.key").chmod(0o644)
-            self.assertNotEqual(daemon.start(expect_ready=False), 0)
-            self.assertIn("chmod 600", "\n".join(daemon.raw_log))
-            (daemon.state / "dkim.key").chmod(0o600)
-            daemon.start()
-
-    def test_a_backup_has_all_it_takes_to_sign(self):
-        with self.daemon() as daemon:
-            selector = self.selectors(daemon)[0]
-            daemon.ctl("domain", "dkim", "force", "yahoo.test", selector)
-            daemon.ctl("store", "backup", str(daemon.folder / "copy"))
-            daemon.stop()
-            daemon.config.write_text(daemon.config.read_text().replace(
-                str(daemon.state), str(daemon.folder / "copy")))
-            begin = len(daemon.log)
-            daemon.start()
-            self.assertEqual([line for line in daemon.log[begin:]
-                              if line.get("event") in ("signing.key_unreadable", "signing.key_file_made")], [])
-            self.assertIn(selector, self.selectors(daemon))
-
-    def test_the_key_is_taken_from_the_service_manager(self):
-        with tempfile.TemporaryDirectory() as folder:
-            credential = Path(folder) / "dkim.key"
-            credential.write_text("a phrase of more than thirty-two characters\n")
-            with self.daemon(environment={"CREDENTIALS_DIRECTORY": folder}) as daemon:
-                self.assertFalse((daemon.state / "dkim.key").exists())
-                daemon.ctl("domain", "dkim", "force", "yahoo.test", self.selectors(daemon)[0])
-                # Without it keys can not be read; the log says which, and new ones can be made.
-                daemon.stop()
-                del daemon.environment["CREDENTIALS_DIRECTORY"]
-                daemon.start()
-                line = daemon.wait_for("signing.key_unreadable")
-                self.assertIn("domain dkim rotate yahoo.test", line["do"])
-
-    def test_commands_say_what_is_wrong(self):
-        with self.daemon() as daemon:
-            for words, said in ((("turn", "yahoo.test"), "list, rotate or force"),
-                                (("force", "yahoo.test"), "needs a SELECTOR"),
-                                (("force", "yahoo.test", "none"), "no key none of yahoo.test"),
-                                (("rotate", "yahoo.test", "x"), "Only force takes"),
-                                (("list", "gmail.test"), "no domain gmail.test")):
-                done = daemon.run("domain", "dkim", *words)
-                self.assertNotEqual(done.returncode, 0, words)
-                self.assertIn(said, done.stderr)
 
 
 class Forwarding(Internet):

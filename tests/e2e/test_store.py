@@ -9,10 +9,13 @@ from pathlib import Path
 import sums
 from lib import kv
 from lib.daemon import Daemon
+from lib.hop import Hop
 from lib.smtp import Smtp, message
+from sending import QUICK, adds_up, becomes, submit, tried, until, waits
 
 JERRY, ANN = "jerry@yahoo.test", "ann@yahoo.test"
-CONFIG = 78
+BAD_DATA, CANNOT_CREATE, CONFIG = 65, 73, 78
+BOB = "bob@away.test"
 
 
 class Store(unittest.TestCase):
@@ -147,6 +150,151 @@ class Store(unittest.TestCase):
         smtp.cmd("MAIL FROM:<a@elsewhere.test>", 250)
         self.assertEqual(0, self.daemon.stop())
         self.assertTrue(smtp.at_end())
+
+
+class Carried(unittest.TestCase):
+    """A queue goes to another machine (docs/decisions/0020-export.md)."""
+
+    def machine(self, port, **options):
+        daemon = Daemon(domains=["yahoo.test"], listeners=(("relay", "none"), ("mx", "none")),
+                        routes={"away.test": f"smtp://127.0.0.1:{port}"}, **options)
+        self.addCleanup(daemon.remove)
+        return daemon.start()
+
+    def setUp(self):
+        self.hop = self.enterContext(Hop())
+        with Hop() as closed:  # nobody listens there any more
+            self.nobody = closed.port
+        self.here = self.machine(self.nobody, extra=QUICK.replace("1s", "1h"))
+        self.file = str(self.here.folder / "queue.archive")
+
+    def fill(self):
+        """Tried once, with DSN parameters and large; held."""
+        big = message("large", body="".join(f"{i:075d}\r\n" for i in range(12_000)))
+        tried_id = submit(self.here, BOB, parameters=" RET=HDRS ENVID=QQ314159",
+                          rcpt=" NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;bob+2Bx@away.test")
+        tried(self.here)
+        ids = [tried_id, submit(self.here, BOB, content=big), submit(self.here, "ann@held.test")]
+        self.here.ctl("queue", "retry", ids[1])  # its site is known to be down
+        until(lambda: sorted((row["attempts"], row["state"]) for row in waits(self.here)) ==
+              [(0, "held"), (1, "queued"), (1, "queued")], lambda: waits(self.here))  # for an hour now
+        return ids, {ident: self.here.run("message", "raw", ident, binary=True).stdout for ident in ids}
+
+    def test_it_waits_there_as_it_did_and_is_sent_from_there_only(self):
+        ids, raw = self.fill()
+        before = {row["id"]: row for row in waits(self.here)}
+        done = self.here.json("store", "export", self.file)
+        self.assertEqual((3, 3, 0), (done["messages"], done["deliveries"], done["being_sent"]))
+        self.assertEqual({"held"}, {row["state"] for row in waits(self.here)})
+        self.assertIn(self.file, waits(self.here)[0]["reason"])
+        there = self.machine(self.hop.port)
+        self.assertEqual(3, there.json("store", "import", self.file)["messages"])
+        for row in waits(there):
+            old = before[row["id"]]
+            for key in ("sender", "recipients", "since", "lane", "domain", "attempts"):
+                self.assertEqual(old[key], row[key], key)
+        self.assertEqual(raw, {ident: there.run("message", "raw", ident, binary=True).stdout for ident in ids})
+        there.ctl("queue", "retry", "--all")
+        for ident in ids[:2]:
+            becomes(there, ident, bob="delivered")
+        self.assertEqual(2, len(self.hop.mails))
+        self.assertEqual("held", waits(there)[0]["state"])
+        again = there.json("store", "import", self.file)
+        self.assertEqual((0, 3), (again["messages"], again["known"]))
+        self.assertEqual(1, len(waits(there)))
+        self.assertEqual(3, self.here.json("store", "forget", self.file)["deliveries"])
+        self.assertEqual([], waits(self.here))
+        for daemon in (self.here, there):
+            adds_up(daemon)
+            self.assertEqual([], daemon.json("store", "check")["damage"])
+
+    def test_without_a_daemon_too_and_back_again(self):
+        ids, _ = self.fill()
+        before = waits(self.here)
+        self.assertEqual(0, self.here.stop())
+        self.assertEqual(3, self.here.json("store", "export", self.file)["messages"])
+        refused = self.here.run("store", "export", self.file)
+        self.assertEqual(CANNOT_CREATE, refused.returncode)
+        self.here.start()
+        self.assertEqual({"held"}, {row["state"] for row in waits(self.here)})
+        back = self.here.json("store", "import", self.file)
+        self.assertEqual((0, 3), (back["messages"], back["returned"]))
+        kept = ("id", "sender", "recipients", "attempts", "since", "domain")
+        self.assertEqual(sorted([row[key] for key in kept] for row in before),
+                         sorted([row[key] for key in kept] for row in waits(self.here)))
+        adds_up(self.here)
+
+    def test_who_is_to_be_told_is_told_once(self):
+        """Whether the notice was written before the kill or is due: it is in the archive as mail."""
+        ids, _ = self.fill()
+        self.here.ctl("queue", "bounce", ids[0])
+        self.here.kill()
+        self.assertEqual(3, self.here.json("store", "export", self.file)["messages"])
+        there = self.machine(self.hop.port)
+        there.ctl("store", "import", self.file)
+        rows = {row["sender"]: row for row in waits(there)}
+        self.assertEqual(["tom@gmail.test"], rows[""]["recipients"])
+        self.assertNotIn(ids[0], [row["id"] for row in waits(there)])
+        self.here.start()
+        self.assertEqual({"held"}, {row["state"] for row in waits(self.here)})
+        adds_up(self.here)
+
+    def test_what_was_cut_or_altered_is_refused_and_nothing_is_taken(self):
+        self.fill()
+        self.here.ctl("store", "export", self.file)
+        whole = Path(self.file).read_bytes()
+        there = self.machine(self.hop.port)
+        altered = whole[:4000] + bytes([whole[4000] ^ 1]) + whole[4001:]
+        for damaged in (whole[:-1], whole[:len(whole) // 2], altered, whole + b"x", b"", b"From me\n"):
+            Path(self.file).write_bytes(damaged)
+            done = there.run("store", "import", self.file)
+            self.assertEqual(BAD_DATA, done.returncode, done.stderr)
+            self.assertIn("archive", done.stderr)
+        self.assertEqual([], waits(there))
+        Path(self.file).write_bytes(whole)
+        self.assertEqual(3, there.json("store", "import", self.file)["messages"])
+
+
+class Salvaged(unittest.TestCase):
+    """Files of the database are damaged while it is closed (docs/decisions/0021-salvage.md)."""
+
+    def setUp(self):
+        self.daemon = Daemon(domains=["yahoo.test"], accounts=[JERRY], listeners=[("mx", "none"), ("relay", "none")])
+        self.addCleanup(self.daemon.remove)
+        self.daemon.start()
+        self.daemon.setup()
+        self.ids = [submit(self.daemon, to) for to in (JERRY, "ann@held.test")]
+        for _ in range(2):  # what was in the log is in tables at the next start
+            self.assertEqual(0, self.daemon.stop())
+            self.daemon.start()
+        self.assertEqual(0, self.daemon.stop())
+        self.mail = self.daemon.state / "mail"
+
+    def test_a_lost_current_and_a_cut_manifest_are_made_anew(self):
+        (self.mail / "CURRENT").unlink()
+        for manifest in self.mail.glob("MANIFEST-*"):
+            manifest.write_bytes(manifest.read_bytes()[:60])
+        self.daemon.start()
+        self.assertEqual(1, len(self.daemon.mailbox(JERRY)))
+        self.assertEqual([], self.daemon.json("store", "check")["damage"])
+
+    def test_with_damaged_tables_it_says_which_and_a_command_makes_it_open(self):
+        for table in self.mail.glob("*.sst"):
+            table.write_bytes(table.read_bytes()[:-9])
+        self.assertEqual(BAD_DATA, self.daemon.start(expect_ready=False))
+        self.assertIn("store salvage", "\n".join(self.daemon.raw_log))
+        check = self.daemon.run("store", "check")
+        self.assertEqual(BAD_DATA, check.returncode)
+        self.assertIn("store salvage", check.stderr)
+        done = self.daemon.run("store", "salvage")
+        self.assertIn("SET ASIDE", done.stdout)
+        self.daemon.start()
+        again = self.daemon.run("store", "salvage")
+        self.assertIn("Stop the daemon", again.stderr)
+        with self.daemon.connect("mx", "none") as smtp:
+            smtp.ehlo()
+            smtp.send_mail("a@elsewhere.test", [JERRY], message("goes on"))
+        self.assertEqual(["goes on"], [row["subject"] for row in self.daemon.mailbox(JERRY)][-1:])
 
 
 class Reload(unittest.TestCase):

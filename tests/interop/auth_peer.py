@@ -25,8 +25,8 @@ def verify_dkim(job):
 def sign_dkim(job):
     import dkim
     canon = tuple(part.encode() for part in job["canon"].split("/"))
-    field = dkim.sign(octets(job["mail"]), b"s", job["domain"].encode(), octets(job["key"]), canonicalize=canon,
-                      signature_algorithm=job["algorithm"].encode())
+    field = dkim.sign(octets(job["mail"]), job.get("selector", "s").encode(), job["domain"].encode(),
+                      octets(job["key"]), canonicalize=canon, signature_algorithm=job["algorithm"].encode())
     return base64.b64encode(field).decode()
 
 

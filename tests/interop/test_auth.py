@@ -173,6 +173,18 @@ class TheirSignatures(PeerAuthCase):
         self.keys = lambda: (pem[0], ("ed.one.test", self.ed.seed(), "ed25519-sha256"))
         self.each(self.python, "sign_dkim")
 
+    def test_python3_dkim_in_u_labels(self):
+        """RFC 8616 §5: d= and s= as the header has them, the key where A-labels lead."""
+        key = self.key("xn--schlssel-95a", domain="xn--bcher-kva.test")
+        self.publish("_dmarc.xn--bcher-kva.test", "v=DMARC1; p=reject")
+        mail = MAIL.replace(b"tom@one.test", "jörg@bücher.test".encode())
+        for domain, selector in (("bücher.test", "schlüssel"), ("BÜCHER.test", "xn--schlssel-95a")):
+            field, = self.python({"do": "sign_dkim", "mail": coded(mail), "canon": "relaxed/relaxed",
+                                  "domain": domain, "selector": selector, "key": coded(key.path.read_bytes()),
+                                  "algorithm": "rsa-sha256"})
+            self.assertIn(f"d={domain};".encode(), base64.b64decode(field))
+            self.take(base64.b64decode(field) + mail)
+
     def test_mailauth(self):
         def sign(*jobs):
             fields = self.mailauth(*jobs)

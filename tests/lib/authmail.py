@@ -68,10 +68,9 @@ class AuthCase(unittest.TestCase):
         path.write_bytes(content)
         return path
 
-    def run_auth(self, *arguments, status=0):
+    def run_auth(self, *arguments, status=0, input=b""):
         done = subprocess.run([*self.wrapper, str(BINARY), "auth", *map(str, arguments)], capture_output=True,
-                              timeout=DEADLINE, stdin=subprocess.DEVNULL,
-                              env={"MAILWRIGHT_CONFIG": "/nonexistent"})
+                              timeout=DEADLINE, input=input, env={"MAILWRIGHT_CONFIG": "/nonexistent"})
         self.assertEqual(status, done.returncode, done.stderr.decode(errors="replace"))
         if status:
             self.assertEqual(b"", done.stdout)

@@ -1,11 +1,11 @@
-"""Debian's rspamd, clamd, opendkim, opendmarc and clamav-milter, for tests: unpacked by lib/peers.py, run in
+"""Debian's rspamd, clamd, opendkim, opendmarc, clamav-milter and rbldnsd, for tests: unpacked by lib/peers.py, run in
 a world of their own, in the network namespace of a host, and gone with their block.
 
     with clamd(host) as scanner:
         scanner.socket            # where it listens; it does by now
 
-All listen on Unix sockets in a folder of the test, clamd on port 3310 of its host as well, and ask the
-DNS at 127.0.0.1 of their host.
+All but rbldnsd listen on Unix sockets in a folder of the test, clamd on port 3310 of its host as well, and
+ask the DNS at 127.0.0.1 of their host.
 """
 import contextlib
 import hashlib
@@ -66,6 +66,22 @@ class Neighbour(World):
         finally:
             for pid in processes:
                 os.kill(pid, signal.SIGCONT)
+
+
+class DnsList(Neighbour):
+    def answers(self):
+        return b"started (" in self.output()
+
+
+def rbldnsd(host, zone, listed):
+    """A DNS list at port 53 of its host, which answers by the time it listens."""
+    rows = [f"$SOA 2 ns.{zone} root.{zone} 1 600 60 86400 2", f"$NS 2 ns.{zone}", ":127.0.0.2:Listed",
+            "127.0.0.2", *listed]
+    script = f"""
+exec rbldnsd -n -f -t 2 -b {host.address}/53 -w /peer -u rbldns {zone}:ip4set:rows
+"""
+    files = {"rows": ("\n".join(rows) + "\n").encode()}
+    return DnsList(debian("rbldnsd"), script, host, files=files, users={"rbldns": 20103})
 
 
 def rspamd(host):
