@@ -1,10 +1,13 @@
 // Loads an SMTP server with mail and says how fast it takes it: `sessions` persistent connections,
 // each sending one message after the other without TLS, for some seconds or some messages.
-//   bench_accept --port P [--sessions 10] [--seconds 3 | --messages N] [--size 4096]
-//                [--recipient u@hold.test] [--pipeline] [--label TEXT]
-// Prints one line of JSON: messages, failed, seconds, rate (messages/s), p50_ms and p99_ms from
-// MAIL to the reply to the final dot. One thread, one epoll; ends with status 1 when a message was
-// refused.
+//   bench_accept --port P [--sessions 10] [--seconds 3 | --messages N] [--size 4096 | --content
+//   FILE]
+//                [--sender load@gen.test] [--recipient u@hold.test] [--pipeline] [--one]
+//                [--label TEXT]
+// --content: a message as it is to be sent, with CRLF and without the final dot. --one: a message
+// per connection; the time is from connect() then. Prints one line of JSON: messages, failed,
+// seconds, rate (messages/s), p50_ms and p99_ms from MAIL to the reply to the final dot. One
+// thread, one epoll; ends with status 1 when a message was refused.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
@@ -21,6 +24,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,9 +40,12 @@ struct Options {
   double seconds = 3;
   std::uint64_t messages = 0;  // 0: until the time is up
   std::size_t size = 4096;
+  std::string content;  // file; "": one of `size` is made
+  std::string sender = "load@gen.test";
   std::string recipient = "u@hold.test";
   std::string label;
   bool pipeline = false;
+  bool one = false;  // a message per connection
 };
 
 [[noreturn]] void die(const std::string& why) {
@@ -49,8 +57,8 @@ Options parse_options(int count, char** arguments) {
   Options options;
   for (int i = 1; i < count; ++i) {
     const std::string_view name = arguments[i];
-    if (name == "--pipeline") {
-      options.pipeline = true;
+    if (name == "--pipeline" || name == "--one") {
+      (name == "--one" ? options.one : options.pipeline) = true;
       continue;
     }
     if (i + 1 == count) die("no value for " + std::string(name));
@@ -65,6 +73,10 @@ Options parse_options(int count, char** arguments) {
       options.messages = std::strtoull(value, nullptr, 10);
     else if (name == "--size")
       options.size = std::strtoull(value, nullptr, 10);
+    else if (name == "--content")
+      options.content = value;
+    else if (name == "--sender")
+      options.sender = value;
     else if (name == "--recipient")
       options.recipient = value;
     else if (name == "--label")
@@ -87,6 +99,20 @@ std::string make_message(std::size_t size) {
   return text + ".\r\n";
 }
 
+// With dots stuffed (RFC 5321 §4.5.2) and the final one.
+std::string read_message(const std::string& file) {
+  std::ifstream in(file, std::ios::binary);
+  if (!in) die("cannot read " + file);
+  std::string text(std::istreambuf_iterator<char>(in), {});
+  if (!text.ends_with("\r\n")) die(file + " does not end with CRLF");
+  if (text.starts_with('.')) text.insert(0, 1, '.');
+  for (std::size_t at = text.find("\r\n."); at != std::string::npos; at = text.find("\r\n.", at)) {
+    text.insert(at + 2, 1, '.');
+    at += 4;
+  }
+  return text + ".\r\n";
+}
+
 enum class Step { greeting, hello, mail, recipient, data, body, done };
 
 struct Session {
@@ -102,7 +128,8 @@ class Load {
  public:
   explicit Load(Options options)
       : options_(std::move(options)),
-        message_(make_message(options_.size)),
+        message_(options_.content.empty() ? make_message(options_.size)
+                                          : read_message(options_.content)),
         sessions_(options_.sessions) {}
 
   int run() {
@@ -126,9 +153,13 @@ class Load {
   // Sources are spread, so that neither TIME_WAIT nor a limit per address decides the result.
   void open(std::size_t index) {
     Session& session = sessions_[index];
+    session = {};
+    session.began = Clock::now();
     session.descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const int one = 1;
     setsockopt(session.descriptor, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    // Otherwise a port of the source is taken until its TIME_WAIT is over, whatever the peer.
+    setsockopt(session.descriptor, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(0x7f000101U + static_cast<std::uint32_t>(index % 200));
@@ -190,6 +221,7 @@ class Load {
         ++accepted_;
         last_ = Clock::now();
         waits_.push_back(std::chrono::duration<float, std::milli>(last_ - session.began).count());
+        if (options_.one) return say(session, Step::done, "QUIT\r\n", 1);
         [[fallthrough]];
       case Step::hello:
         return begin(session);
@@ -200,20 +232,25 @@ class Load {
       case Step::data:
         return say(session, Step::body, message_, 1);
       case Step::done:
-        return close_it(session, "");
+        close_it(session, "");
+        if (options_.one && may_begin())
+          open(static_cast<std::size_t>(&session - sessions_.data()));
+        return;
     }
   }
 
-  void begin(Session& session) {
+  bool may_begin() const {
     const std::chrono::duration<double> spent = Clock::now() - start_;
-    const bool more =
-        options_.messages > 0 ? begun_ < options_.messages : spent.count() < options_.seconds;
-    if (!more) return say(session, Step::done, "QUIT\r\n", 1);
+    return options_.messages > 0 ? begun_ < options_.messages : spent.count() < options_.seconds;
+  }
+
+  void begin(Session& session) {
+    if (!may_begin()) return say(session, Step::done, "QUIT\r\n", 1);
     ++begun_;
-    session.began = Clock::now();
-    if (!options_.pipeline) return say(session, Step::mail, "MAIL FROM:<load@gen.test>\r\n", 1);
-    say(session, Step::data,
-        "MAIL FROM:<load@gen.test>\r\nRCPT TO:<" + options_.recipient + ">\r\nDATA\r\n", 3);
+    if (!options_.one) session.began = Clock::now();
+    const std::string mail = "MAIL FROM:<" + options_.sender + ">\r\n";
+    if (!options_.pipeline) return say(session, Step::mail, mail, 1);
+    say(session, Step::data, mail + "RCPT TO:<" + options_.recipient + ">\r\nDATA\r\n", 3);
   }
 
   void say(Session& session, Step step, std::string_view text, std::size_t replies) {
