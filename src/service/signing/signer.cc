@@ -100,7 +100,7 @@ class Signer::Listening final : public Hearing {
   }
 
   Task<Verdict> message(Draft& draft) override {
-    return hasher_ ? sign(draft) : Task<Verdict>::ended();
+    return hasher_ ? sign(draft, *hasher_) : Task<Verdict>::ended();
   }
 
   void end_transaction() override {
@@ -111,9 +111,9 @@ class Signer::Listening final : public Hearing {
   }
 
  private:
-  Task<Verdict> sign(Draft& draft) {
+  Task<Verdict> sign(Draft& draft, dkim::BodyHasher& hasher) {
     Accept accept;
-    const std::string body_hash = hasher_->finish();
+    const std::string body_hash = hasher.finish();
     hasher_.reset();
     for (const std::string& author : authors_) {
       accept.added_fields += signer_.signatures(header_of(draft), body_hash, ring_->of(author));
