@@ -90,6 +90,7 @@ class Client(threading.Thread):
 
 class SmallDisk(unittest.TestCase):
     KIND, SIZE, INODES = "tmpfs", 64 * MIB, None
+    DRAINS = True  # its queue runs empty while it is full
 
     @classmethod
     def setUpClass(cls):
@@ -122,7 +123,7 @@ class SmallDisk(unittest.TestCase):
         def now():
             self.assertEqual([], self.ledger.wrong, f"{self.ledger.codes}\n" + self.tail())
             return condition()
-        until(now, f"{what}: {self.ledger.codes}", seconds * ALLOWANCE)
+        until(now, lambda: f"{what}: {self.ledger.codes}\n{self.tail()}", seconds * ALLOWANCE)
 
     def stop_clients(self):
         for client in self.clients:
@@ -198,7 +199,8 @@ class SmallDisk(unittest.TestCase):
         fill()
         self.wait(lambda: self.refused() > 40, "452 at MAIL")
         self.assertTrue(self.daemon.json("status")["store"]["storage_low"])
-        self.what_waits_is_delivered()
+        if self.DRAINS:
+            self.what_waits_is_delivered()
         self.stop_clients()
         self.control_changes_are_whole()
         self.hop_waits = True
@@ -218,6 +220,7 @@ class SmallDisk(unittest.TestCase):
 
 class InMemory(SmallDisk):
     SIZE = 256 * MIB
+    DRAINS = False  # not each time: docs/durability.md, "What is not mended"
 
     def test_filled_at_once_by_others(self):
         self.live_through(self.disk.fill)
