@@ -90,7 +90,6 @@ class Client(threading.Thread):
 
 class SmallDisk(unittest.TestCase):
     KIND, SIZE, INODES = "tmpfs", 64 * MIB, None
-    DRAINS = True  # its queue runs empty while it is full
 
     @classmethod
     def setUpClass(cls):
@@ -199,8 +198,7 @@ class SmallDisk(unittest.TestCase):
         fill()
         self.wait(lambda: self.refused() > 40, "452 at MAIL")
         self.assertTrue(self.daemon.json("status")["store"]["storage_low"])
-        if self.DRAINS:
-            self.what_waits_is_delivered()
+        self.what_waits_is_delivered()
         self.stop_clients()
         self.control_changes_are_whole()
         self.hop_waits = True
@@ -220,7 +218,6 @@ class SmallDisk(unittest.TestCase):
 
 class InMemory(SmallDisk):
     SIZE = 256 * MIB
-    DRAINS = False  # not each time: docs/durability.md, "What is not mended"
 
     def test_filled_at_once_by_others(self):
         self.live_through(self.disk.fill)
