@@ -24,16 +24,24 @@ void ChunkLines::feed(std::string_view piece, std::string* out) {
     const char* const cr = find(at, stop, '\r');
     if (cr != nullptr) {
       damaged_ = cr + 1 != stop;
-      cr_ = lf == nullptr && !damaged_;
+      if (damaged_) {
+        at = cr + 2;
+        break;
+      }
+      cr_ = lf == nullptr;
     } else if (lf != nullptr) {
       damaged_ = bare_lf_ == BareLf::reject;
+      if (damaged_) {
+        at = lf + 1;
+        break;
+      }
       out->append(begin, lf);
       out->append("\r\n");
       begin = lf + 1;
     }
     at = lf != nullptr ? lf + 1 : end;
   }
-  out->append(begin, end);
+  out->append(begin, at);
 }
 
 }  // namespace mail::smtp

@@ -16,7 +16,8 @@ class ChunkLines {
  public:
   explicit ChunkLines(BareLf bare_lf = BareLf::normalize) : bare_lf_(bare_lf) {}
 
-  // Appends to `out` what `piece` means, at most twice its octets. Not to be called once damaged().
+  // Appends to `out` what `piece` means, at most twice its octets; of damage the octet that does it
+  // is the last. Not to be called once damaged().
   void feed(std::string_view piece, std::string* out);
   bool damaged() const { return damaged_; }
   bool ends_in_cr() const { return cr_; }  // a bare one, if nothing more comes

@@ -40,6 +40,22 @@ TEST(ChunkLines, SameOutputHoweverTheInputIsCut) {
   }
 }
 
+TEST(ChunkLines, NothingIsTakenBehindTheDamage) {
+  for (const auto& [wire, wanted] :
+       {std::pair{"a\r\nb\rc\r\nd", "a\r\nb\rc"}, std::pair{"a\r\r\nb", "a\r\r"},
+        std::pair{"a\r\nb\nc\r\n", "a\r\nb\n"}}) {
+    for (std::size_t cut = 0; cut < std::string_view(wanted).size(); ++cut) {
+      ChunkLines lines(BareLf::reject);
+      std::string out;
+      lines.feed(std::string_view(wire).substr(0, cut), &out);
+      ASSERT_FALSE(lines.damaged());
+      lines.feed(std::string_view(wire).substr(cut), &out);
+      EXPECT_TRUE(lines.damaged());
+      EXPECT_EQ(out, wanted) << cut;
+    }
+  }
+}
+
 TEST(ChunkLines, ABareLfDoesDamageWhereToldSo) {
   for (std::size_t cut = 0; cut <= 4; ++cut) {
     EXPECT_EQ(decoded("a\nbc", cut, BareLf::reject), std::nullopt) << cut;

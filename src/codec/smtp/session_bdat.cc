@@ -20,6 +20,7 @@ void ServerSession::on_bdat(std::string_view argument, std::optional<Reply> refu
   if (!refusal) refusal = why_no_chunk(*chunk);
   in_chunk_ = true;
   bdat_ = *chunk;
+  wire_size_ = 0;
   if (refusal) return swallow_chunk(*refusal);
   ++chunks_;
   if (phase_ == Phase::chunks) return begin_chunk();
@@ -47,14 +48,15 @@ void ServerSession::begin_chunk() {
 // RFC 3030 §2: the octets of a refused chunk are taken before the reply. A message without one of
 // its chunks is none: the transaction ends, and with it the chunks that are on their way already.
 void ServerSession::swallow_chunk(Reply reply) {
+  const std::uint64_t size = wire_size_ + bdat_.size;  // all of it, wherever its fault was seen
   refusal_counts_ = !chunk_failed_;  // RFC 2920: those on their way are no errors of their own
   end_transaction();
   chunk_failed_ = true;
   chunk_refusal_ = reply;
   // So much in vain that the connection is worth less than the octets (security.md §3).
   const std::uint64_t patience = 2 * listener_->max_message_size + kStageChunk;
-  if (bdat_.size > patience || swallowed_ + bdat_.size > patience) return refuse_and_close(reply);
-  swallowed_ += bdat_.size;
+  if (size > patience || swallowed_ + size > patience) return refuse_and_close(reply);
+  swallowed_ += size;
   behind_swallowed_ = phase_;
   begin_chunk();
 }
@@ -83,8 +85,10 @@ void ServerSession::keep_chunk(std::string_view piece) {
     lines_.feed(piece, &chunk);
   }
   content_size_ += chunk.size() - before;
+  // The fault that comes first is told, however the stream was cut; damage is the last octet's.
+  const std::uint64_t sound = content_size_ - (lines_.damaged() ? 1 : 0);
+  if (sound > listener_->max_message_size) return swallow_chunk(kTooLarge);
   if (lines_.damaged()) return swallow_chunk(kBareLineEndInChunk);
-  if (content_size_ > listener_->max_message_size) return swallow_chunk(kTooLarge);
   roll_chunks();
 }
 

@@ -2,6 +2,11 @@
 // end.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "codec/smtp/session_world.h"
 
 namespace mail::smtp {
@@ -159,6 +164,85 @@ TEST(Bdat, AHugeSizeIsRefusedBeforeItComes) {
   client.wire.arrive("BDAT 18446744073709551615\r\n");
   EXPECT_EQ(client.wire.output(), concat(kTooLarge.text, "\r\n"));
   EXPECT_TRUE(client.wire.closed());
+}
+
+// What is said to clients whose stream is cut at each place of [from, to), and to one whose octets
+// come alone.
+std::vector<std::string> said_however_cut(const SmtpListener& settings, std::string_view stream,
+                                          std::size_t from, std::size_t to) {
+  std::vector<std::string> out;
+  const auto rules = std::make_shared<const SmtpListener>(settings);
+  for (std::size_t cut = from; cut <= to; ++cut) {
+    World world;
+    Wire wire(rules, {}, world);
+    wire.pump();
+    wire.arrive("EHLO client.example\r\n");
+    wire.arrive(envelope());
+    wire.output().clear();
+    if (cut < to) {
+      wire.arrive(stream.substr(0, cut));
+      wire.arrive(stream.substr(cut));
+    } else {
+      for (const char& octet : stream) wire.arrive({&octet, 1});
+    }
+    out.push_back(wire.output() + (wire.closed() ? "closed" : ""));
+  }
+  return out;
+}
+
+TEST(Bdat, OfTwoFaultsTheFirstIsToldHoweverTheStreamIsCut) {
+  SmtpListener settings = *listener();
+  settings.max_message_size = 20;
+  struct Case {
+    std::string_view content;
+    BareLf bare_lf;
+    Reply reply;
+  };
+  // Line feeds that become two octets make it too large where its size was good.
+  for (const Case& each : {
+           Case{"\n\n\n\n\n\n\n\n\n\n\rx", BareLf::normalize, kTooLarge},
+           Case{"\n\n\n\n\n\n\n\n\n.\rx", BareLf::normalize, kBareLineEndInChunk},
+           Case{"\n\n\n\n\n\n\n\n\n..\rx", BareLf::normalize, kTooLarge},
+           Case{"123\r4\n\n\n\n\n\n\n\n\n\n", BareLf::normalize, kBareLineEndInChunk},
+           Case{"12345\n67890\r12345678", BareLf::reject, kBareLineEndInChunk},
+       }) {
+    settings.bdat_bare_lf = each.bare_lf;
+    const std::string stream = bdat(each.content, true);
+    for (const std::string& said : said_however_cut(settings, stream, 0, stream.size())) {
+      EXPECT_EQ(said, concat(each.reply.text, "\r\n")) << each.content;
+    }
+  }
+}
+
+TEST(Bdat, PatienceEndsAtTheSameChunkHoweverTheStreamIsCut) {
+  SmtpListener settings = *listener();
+  settings.max_message_size = 2048;
+  // One is damaged at its end, and what comes behind it is refused for that.
+  const std::string bad = bdat(concat(std::string(2046, 'x'), "\rb"), false);
+  const std::size_t enough = 2 + kStageChunk / settings.max_message_size;
+  std::string stream;
+  for (std::size_t i = 0; i <= enough; ++i) stream += bad;
+  for (const std::string& said :
+       said_however_cut(settings, stream, bad.size() - 5, bad.size() + 5)) {
+    EXPECT_EQ(std::ranges::count(said, '\n'), enough + 1);
+    EXPECT_TRUE(said.ends_with("closed"));
+  }
+}
+
+TEST(Data, WithoutAnEndTheFaultSeenByThenIsToldHoweverTheStreamIsCut) {
+  SmtpListener settings = *listener();
+  settings.role = Role::relay;  // where a line of content may come right behind DATA
+  settings.max_message_size = 20;
+  const std::size_t patience = 2 * settings.max_message_size + kStageChunk;
+  for (const auto& [tail, reply] :
+       {std::pair{"\ry\ry\r\n.\r\n", kBareLineEnd}, std::pair{"z\ry\ry\r\n.\r\n", kTooLarge}}) {
+    const std::string stream = concat("DATA\r\n", std::string(patience - 1, 'x'), tail);
+    const std::string wanted = concat(kSendData.text, "\r\n", reply.text, "\r\nclosed");
+    const std::size_t end = stream.size();
+    for (const std::string& said : said_however_cut(settings, stream, end - 12, end)) {
+      EXPECT_EQ(said, wanted);
+    }
+  }
 }
 
 TEST(Bdat, OctetsSwallowedAddUpUntilAMessageIsTaken) {

@@ -68,7 +68,9 @@ std::size_t ServerSession::take_body(std::string_view input) {
   // One more than fits: a chunk goes out only when it is known not to be the last.
   const std::size_t room = kStageChunk + 1 - std::min(chunk.size(), kStageChunk);
   const std::size_t before = chunk.size();
-  const std::size_t taken = decoder_.feed(input.substr(0, room), &chunk);
+  const std::uint64_t patience = 2 * listener_->max_message_size + kStageChunk - wire_size_;
+  const std::size_t most = std::min<std::uint64_t>(room, patience + 1);
+  const std::size_t taken = decoder_.feed(input.substr(0, most), &chunk);
   content_size_ += chunk.size() - before;
   wire_size_ += taken;
   if (too_large_ || decoder_.damaged()) {
@@ -78,7 +80,7 @@ std::size_t ServerSession::take_body(std::string_view input) {
     too_large_ = true;
   }
   // Who is told no after the last dot only is told earlier when there seems to be no dot.
-  if (wire_size_ > 2 * listener_->max_message_size + kStageChunk) {
+  if (taken > patience && !decoder_.done()) {
     refuse_and_close(decoder_.damaged() ? kBareLineEnd : kTooLarge);
     return taken;
   }

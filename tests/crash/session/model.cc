@@ -215,35 +215,40 @@ void Model::take_of_data(char octet) {
   wire_ += octet;
   const bool done = octet == '\n' && (wire_ == ".\r\n" || wire_.ends_with("\r\n.\r\n"));
   if (done) return end_of_data();
-  // No end of it in sight. Which of its faults is told hangs on where it was cut.
   const std::uint64_t patience = 2 * rules_.max_message_size + smtp::kStageChunk;
-  if (wire_.size() > patience) end(550, "*");
+  if (wire_.size() <= patience) return;
+  if (content_of_wire().damaged) return end(550, "5.5.2");
+  end(552, "5.3.4");
+}
+
+Model::Content Model::content_of_wire() const {
+  const bool normalize =
+      rules_.role == smtp::Role::relay && rules_.bare_lf == smtp::BareLf::normalize;
+  Content content;
+  bool line_begins = true;
+  for (std::size_t i = 0; i < wire_.size(); ++i) {
+    const char octet = wire_[i];
+    const bool crlf = octet == '\n' && i > 0 && wire_[i - 1] == '\r';
+    if (octet == '\r' && i + 1 < wire_.size() && wire_[i + 1] != '\n') content.damaged = true;
+    if (octet == '\n' && !crlf) {
+      content.damaged = content.damaged || !normalize;
+      content.octets += '\r';
+    }
+    if (octet != '.' || !line_begins) content.octets += octet;  // RFC 5321 §4.5.2
+    line_begins = crlf;
+  }
+  return content;
 }
 
 void Model::end_of_data() {
-  const bool normalize =
-      rules_.role == smtp::Role::relay && rules_.bare_lf == smtp::BareLf::normalize;
-  const std::string_view body = std::string_view(wire_).substr(0, wire_.size() - 3);
-  std::string content;
-  bool damaged = false;
-  bool line_begins = true;
-  for (std::size_t i = 0; i < body.size(); ++i) {
-    const char octet = body[i];
-    const bool crlf = octet == '\n' && i > 0 && body[i - 1] == '\r';
-    if (octet == '\r' && (i + 1 == body.size() || body[i + 1] != '\n')) damaged = true;
-    if (octet == '\n' && !crlf) {
-      damaged = damaged || !normalize;
-      content += '\r';
-    }
-    if (octet != '.' || !line_begins) content += octet;  // RFC 5321 §4.5.2
-    line_begins = crlf;
-  }
-  if (damaged) return end(550, "5.5.2");
-  if (content.size() > rules_.max_message_size) {
+  wire_.resize(wire_.size() - 3);  // ".", CRLF
+  Content content = content_of_wire();
+  if (content.damaged) return end(550, "5.5.2");
+  if (content.octets.size() > rules_.max_message_size) {
     forget_mail();
     return error(552, "5.3.4");
   }
-  ask(Ask::commit, std::move(content));
+  ask(Ask::commit, std::move(content.octets));
 }
 
 void Model::bdat(std::string_view argument, std::optional<Said> refusal) {
@@ -254,7 +259,7 @@ void Model::bdat(std::string_view argument, std::optional<Said> refusal) {
   if (!size || words.size() > 2 || (words.size() == 2 && !last)) return end(501, "5.5.4");
   if (*size < kSmall && (!last || chunk_failed_) && !patient()) return;
   if (!refusal) refusal = no_chunk(*size);
-  chunk_ = Chunk{*size, last, std::nullopt, false};
+  chunk_ = Chunk{*size, *size, last, std::nullopt, false};
   if (refusal) return refuse_chunk(*refusal);
   if (++mail_.chunks == 1) return ask(Ask::data, "");
   if (*size == 0) end_of_chunk();
@@ -276,10 +281,10 @@ void Model::refuse_chunk(Said reply) {
   forget_mail();
   chunk_failed_ = true;
   const std::uint64_t patience = 2 * rules_.max_message_size + smtp::kStageChunk;
-  if (chunk.left > patience || swallowed_ + chunk.left > patience) {
+  if (chunk.size > patience || swallowed_ + chunk.size > patience) {
     return end(reply.code, reply.enhanced);
   }
-  swallowed_ += chunk.left;
+  swallowed_ += chunk.size;
   chunk.refusal = std::move(reply);
   chunk.counts = first;
   chunk_ = std::move(chunk);
@@ -298,8 +303,7 @@ void Model::take_of_chunk(char octet) {
     } else if (bare_lf && rules_.bdat_bare_lf == smtp::BareLf::reject) {
       refuse_chunk({550, "5.5.2"});
     } else if (content.size() > rules_.max_message_size) {
-      // Which of its faults is told hangs on where it was cut.
-      refuse_chunk({550, "*"});
+      refuse_chunk({552, "5.3.4"});
     }
     if (!chunk_) return;
   }

@@ -24,8 +24,7 @@
 
 namespace mail::model {
 
-// A reply: code and enhanced code, "" where there is none. An enhanced code of "*" says that any
-// reply of this class will do.
+// A reply: code and enhanced code, "" where there is none.
 struct Said {
   int code = 0;
   std::string enhanced;
@@ -94,6 +93,7 @@ class Model {
 
  private:
   struct Chunk {
+    std::uint64_t size = 0;
     std::uint64_t left = 0;
     bool last = false;
     std::optional<Said> refusal;  // said when it has been swallowed
@@ -130,6 +130,12 @@ class Model {
   void sender(std::string_view argument);
   void recipient(std::string_view argument);
   void data(std::string_view argument);
+  // What the wire has held so far; `damaged` by a line end that is none.
+  struct Content {
+    std::string octets;
+    bool damaged = false;
+  };
+  Content content_of_wire() const;
   void take_of_data(char octet);
   void end_of_data();
   void bdat(std::string_view argument, std::optional<Said> refusal);
