@@ -1,6 +1,7 @@
 #include "platform/net/acceptor.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -29,6 +30,14 @@ Fd accept_one(int listening, SocketAddress* peer) {
 
 bool out_of_resources(int number) {
   return number == EMFILE || number == ENFILE || number == ENOBUFS || number == ENOMEM;
+}
+
+// While the limit is below it, giving it up lets nobody in, and it could not be had again: those
+// who come once the limit has risen would hear nothing.
+bool out_of_reach(const Fd& reserve) {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  return reserve && static_cast<rlim_t>(reserve.get()) >= limit.rlim_cur;
 }
 
 Fd open_reserve() { return Fd(::open("/dev/null", O_RDONLY | O_CLOEXEC)); }
@@ -93,6 +102,7 @@ void Acceptor::accept_waiting() {
 
 void Acceptor::refuse_waiting() {
   log::warning("net.no_descriptors", {{"remedy", "raise LimitNOFILE or lower max_connections"}});
+  if (out_of_reach(reserve_)) return back_off();
   const std::unique_lock lock(descriptors_mutex());
   for (int i = 0; i < kAcceptsAtOnce; ++i) {
     reserve_ = Fd();  // lets one connection in
