@@ -18,6 +18,7 @@
 #include <iterator>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string_view>
 #include <system_error>
 #include <thread>
@@ -27,6 +28,7 @@
 #include "base/executor.h"
 #include "base/text.h"
 #include "platform/resolver/context.h"
+#include "platform/resolver/known_answers.h"
 
 namespace mail::dns {
 namespace {
@@ -90,7 +92,7 @@ Answer to_answer(const ub_result& result) {
 
 }  // namespace
 
-// Everything but `inbox_`, `latest_` and `stopping_` belongs to the thread.
+// Everything but `known_`, `inbox_`, `latest_` and `stopping_` belongs to the thread.
 class UnboundResolver::Impl {
  public:
   struct Query;
@@ -153,14 +155,23 @@ class UnboundResolver::Impl {
       const std::lock_guard lock(mutex_);
       stopping_ = true;
     }
+    known_.close();
     wake();
     if (thread_.joinable()) thread_.join();
   }
 
   bool forwards() const { return forwards_; }
 
+  // On the thread that asks.
+  std::optional<Answer> known(const std::string& name, Type type) {
+    return known_.find(key_of(name, type), MonoTime::clock::now());
+  }
+
  private:
-  using Key = std::pair<std::string, Type>;
+  using Key = KnownAnswers::Key;
+  static Key key_of(const std::string& name, Type type) {
+    return {to_lower(without_dot(name)), type};
+  }
 
   Impl(Context context, int wake, bool forwards)
       : context_(std::move(context)), wake_(wake), forwards_(forwards) {
@@ -216,7 +227,7 @@ class UnboundResolver::Impl {
   }
 
   void add(Waiter* waiter) {
-    Key key{to_lower(without_dot(waiter->name)), waiter->type};
+    Key key = key_of(waiter->name, waiter->type);
     const auto [at, fresh] = queries_.try_emplace(key, Query{this, key.first, key.second});
     if (fresh) ready_.push_back(std::move(key));
     waiter->query = &at->second;
@@ -250,9 +261,12 @@ class UnboundResolver::Impl {
     Impl& self = *query.owner;
     --self.running_;
     const bool answered = status == UB_NOERROR && result != nullptr;
-    self.complete(query, answered ? to_answer(*result) : not_asked(query.name, status));
+    const Answer answer = answered ? to_answer(*result) : not_asked(query.name, status);
     ::ub_resolve_free(result);
-    self.queries_.erase(Key(query.name, query.type));
+    const Key key(query.name, query.type);
+    self.known_.keep(key, answer, MonoTime::clock::now());
+    self.complete(query, answer);
+    self.queries_.erase(key);
   }
 
   void complete(Query& query, const Answer& answer) {
@@ -298,6 +312,7 @@ class UnboundResolver::Impl {
     if (files[1].revents != 0) ::ub_process(context_.get());
   }
 
+  KnownAnswers known_;
   std::mutex mutex_;
   std::vector<Waiter*> inbox_;
   MonoTime latest_ = MonoTime::max();  // see hurry()
@@ -342,6 +357,7 @@ Result<std::unique_ptr<UnboundResolver>> UnboundResolver::open(const UnboundOpti
 }
 
 Task<Answer> UnboundResolver::ask(std::string name, Type type, MonoTime deadline) {
+  if (std::optional<Answer> known = impl_->known(name, type)) co_return *std::move(known);
   Asking<Impl> asking{*impl_, {std::move(name), type, deadline}};
   co_return co_await asking;
 }

@@ -1,7 +1,8 @@
 // dns::Resolver over libunbound: own recursion with cache and DNSSEC validation, or forwarders.
 // One context per process. A thread of its own ("mw-dns") starts questions, keeps their deadlines
 // and posts each answer to the executor that asked; libunbound has one more. Equal questions in
-// flight share one. TTLs, negative answers too, are kept by libunbound's cache.
+// flight share one. TTLs, negative answers too, are kept by libunbound's cache; what was asked
+// before is answered on the thread that asks (known_answers.h).
 #pragma once
 
 #include <memory>
