@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <cstring>
 #include <utility>
 
@@ -56,13 +57,14 @@ class BodyHashes::Canonicalizer {
 
   // §3.4.4: blanks at the end of a line go, others become one space; empty lines at the end go.
   void update_relaxed(std::string_view piece) {
+    if (!blank_ && is_relaxed(piece)) return update_simple(piece);  // as most pieces are
     while (!piece.empty()) {
       if (cr_) {
         end_line(piece);
         continue;
       }
       const std::string_view line = piece.substr(0, piece.find('\r'));
-      if (!blank_ && is_relaxed(line)) {  // as most lines are
+      if (!blank_ && is_relaxed(line)) {
         if (!line.empty()) put_plain(line);
       } else {
         reduce(line);
@@ -79,12 +81,17 @@ class BodyHashes::Canonicalizer {
     ++held_lines_;
     piece.remove_prefix(1);
   }
-  // Without a branch, so that it is done for many octets at a time.
-  static bool is_relaxed(std::string_view line) {
-    if (line.ends_with(' ') || line.ends_with('\t')) return false;
-    int wrong = 0;
-    for (std::size_t i = 0; i + 1 < line.size(); ++i) {
-      wrong |= int{line[i] == '\t'} | (int{line[i] == ' '} & int{line[i + 1] == ' '});
+  // No tab, and no space but one before something else. Without a branch, so that it is done for
+  // many octets at a time, and in octets, so that those are as many as can be.
+  static bool is_relaxed(std::string_view text) {
+    if (text.ends_with(' ') || text.ends_with('\t')) return false;
+    std::uint8_t wrong = 0;
+    for (std::size_t i = 0; i + 1 < text.size(); ++i) {
+      const std::uint8_t tab{text[i] == '\t'};
+      const std::uint8_t space{text[i] == ' '};
+      const std::uint8_t another{text[i + 1] == ' '};
+      const std::uint8_t end{text[i + 1] == '\r'};
+      wrong |= tab | (space & (another | end));
     }
     return wrong == 0;
   }

@@ -59,6 +59,8 @@ TEST(BodyHash, RelaxedDropsBlanksAtTheEndOfLinesToo) {
   expect_canonical(Form::relaxed, "a", "a\r\n");
   expect_canonical(Form::relaxed, " C \r\nD \t E\r\n\r\n\r\n", " C\r\nD E\r\n");  // §3.4.5
   expect_canonical(Form::relaxed, "\r\n \r\na  b\r\n", "\r\n\r\na b\r\n");
+  expect_canonical(Form::relaxed, "a b\r\n\r\nc\r\n\r\n", "a b\r\n\r\nc\r\n");  // in it already
+  expect_canonical(Form::relaxed, "a\tb c\r\nd \r\n\r\n", "a b c\r\nd\r\n");
   expect_canonical(Form::relaxed, "a \t", "a\r\n");
   expect_canonical(Form::relaxed, "a \r b\r", "a \r b\r\r\n");
   expect_canonical(Form::relaxed, "a\r\n \r\nb", "a\r\n\r\nb\r\n");

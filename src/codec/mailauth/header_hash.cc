@@ -11,14 +11,15 @@ namespace {
 
 bool is_fws(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
+// Any order will do that puts equal names side by side: most differ in length.
 int compare(std::string_view a, std::string_view b) {
-  const std::size_t size = std::min(a.size(), b.size());
-  for (std::size_t i = 0; i < size; ++i) {
+  if (a.size() != b.size()) return a.size() < b.size() ? -1 : 1;
+  for (std::size_t i = 0; i < a.size(); ++i) {
     const char x = ascii_lower(a[i]);
     const char y = ascii_lower(b[i]);
     if (x != y) return x < y ? -1 : 1;
   }
-  return a.size() == b.size() ? 0 : a.size() < b.size() ? -1 : 1;
+  return 0;
 }
 
 }  // namespace
