@@ -188,16 +188,14 @@ void Connection::shut_down() {
 }
 
 // A close while input is unread resets the connection, and the reset may overtake our last reply.
-// So where the client did not take leave itself, its end is waited for a moment.
+// So where the client did neither take leave nor close itself, its end is waited for a moment.
 Task<void> Connection::hang_up() {
   if (lost_) co_return;
   const std::span<char> buffer = scratch();
   auto got = stream_.read_some(buffer);
-  if (said_goodbye_ && got && *got == 0) {
-    if (stream_.cipher() != nullptr) stream_.finish_writing();
-    co_return;
-  }
-  stream_.finish_writing();
+  const bool all_read = got ? said_goodbye_ && *got == 0 : got.error().code == Errc::closed;
+  if (!all_read || stream_.cipher() != nullptr) stream_.finish_writing();
+  if (all_read) co_return;
   const MonoTime deadline = now() + kLingerTime;
   std::size_t dropped = 0;
   while (got && dropped < kLingerBytes && !stopping_) {
