@@ -42,11 +42,13 @@ Task<Answer> domain_add(Admin& admin, const Request& request, Output& output) {
     MAIL_CO_TRY(const Mailbox mailbox, parse_account_address(request.text("--owner")));
     owner = mailbox.key();
   }
-  MAIL_CO_TRY(co_await on(admin.pool, [&] { return admin.control.add_domain(domain, owner); }));
+  MAIL_CO_TRY(co_await on(admin.pool, [&] {
+    return admin.keeper != nullptr ? admin.keeper->add_domain(domain, owner)
+                                   : admin.control.add_domain(domain, owner);
+  }));
   log::info("domain.added", {{"domain", domain.text()}, {"owner", owner}});
   std::string text = concat("Mail for ", domain.text(), " is taken.\n");
   if (admin.keeper != nullptr) {
-    MAIL_CO_TRY(co_await on(admin.pool, [&] { return admin.keeper->make(domain.text()); }));
     append(text, "`mailwright domain dns ", domain.text(),
            "` says what to publish, so that its mail is signed and believed.\n");
   }

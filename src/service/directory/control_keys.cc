@@ -70,16 +70,8 @@ Result<std::vector<DkimKeyRow>> ControlStore::dkim_keys() {
   }
 }
 
-Result<void> ControlStore::write_dkim_keys(const std::vector<DkimKeyRow>& rows) {
-  const std::lock_guard lock(write_mutex_);
-  const std::shared_ptr<const Directory> now = snapshot();
-  MAIL_TRY(sql::Transaction transaction, sql::Transaction::begin(*database_));
+Result<void> ControlStore::insert_dkim_keys(const std::vector<DkimKeyRow>& rows) {
   for (const DkimKeyRow& row : rows) {
-    const Result<Domain> domain = Domain::parse(row.domain);
-    if (!domain || !now->is_local(*domain)) {
-      return fail(Errc::not_found, concat("no domain ", row.domain,
-                                          " here: 'mailwright domain list' shows all there are"));
-    }
     MAIL_TRY(database_->run(
         "INSERT OR REPLACE INTO dkim_key (domain, selector, algorithm, state, made, changed, "
         "forced, private_key, public_key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -87,6 +79,21 @@ Result<void> ControlStore::write_dkim_keys(const std::vector<DkimKeyRow>& rows) 
          milliseconds(row.made), milliseconds(row.changed), std::int64_t{row.forced},
          row.private_key, row.public_key}));
   }
+  return {};
+}
+
+Result<void> ControlStore::write_dkim_keys(const std::vector<DkimKeyRow>& rows) {
+  const std::lock_guard lock(write_mutex_);
+  const std::shared_ptr<const Directory> now = snapshot();
+  for (const DkimKeyRow& row : rows) {
+    const Result<Domain> domain = Domain::parse(row.domain);
+    if (!domain || !now->is_local(*domain)) {
+      return fail(Errc::not_found, concat("no domain ", row.domain,
+                                          " here: 'mailwright domain list' shows all there are"));
+    }
+  }
+  MAIL_TRY(sql::Transaction transaction, sql::Transaction::begin(*database_));
+  MAIL_TRY(insert_dkim_keys(rows));
   return transaction.commit();
 }
 

@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "platform/sql/database.h"
 #include "service/directory/control_store.h"
 
 namespace mail {
@@ -69,6 +70,24 @@ TEST_F(ControlKeysTest, AllOrNoneAreWritten) {
   ASSERT_FALSE(written);
   EXPECT_EQ(written.error().code, Errc::not_found);
   EXPECT_TRUE(store_->dkim_keys()->empty());
+}
+
+TEST_F(ControlKeysTest, ADomainComesWithAllItsKeysOrNotAtAll) {
+  const Domain domain = Domain::parse("gmail.test").value();
+  const std::vector<DkimKeyRow> keys = {key("gmail.test", "a"), key("gmail.test", "b")};
+  const auto raw = sql::Database::open(folder_ / "control.db").value();
+  ASSERT_TRUE(
+      raw->run_script("CREATE TRIGGER full BEFORE INSERT ON dkim_key WHEN NEW.selector = "
+                      "'b' BEGIN SELECT RAISE(ABORT, 'no room'); END;"));
+  EXPECT_FALSE(store_->add_domain(domain, "", keys));
+  EXPECT_FALSE(store_->snapshot()->is_local(domain));
+  reopen();
+  EXPECT_FALSE(store_->snapshot()->is_local(domain));
+  EXPECT_TRUE(store_->dkim_keys()->empty());
+  ASSERT_TRUE(raw->run_script("DROP TRIGGER full;"));
+  EXPECT_TRUE(store_->add_domain(domain, "", keys));
+  EXPECT_TRUE(store_->snapshot()->is_local(domain));
+  EXPECT_EQ(store_->dkim_keys()->size(), 2U);
 }
 
 TEST_F(ControlKeysTest, KeysGoAloneAndWithTheirDomain) {

@@ -188,7 +188,8 @@ void ControlStore::publish(Directory directory) {
   snapshot_.swap(next);  // the old one, if we were its last, dies after the lock
 }
 
-Result<void> ControlStore::add_domain(const Domain& domain, const std::string& owner) {
+Result<void> ControlStore::add_domain(const Domain& domain, const std::string& owner,
+                                      const std::vector<DkimKeyRow>& keys) {
   const std::lock_guard lock(write_mutex_);
   const std::shared_ptr<const Directory> now = snapshot();
   if (domain.empty() || domain.is_literal()) {
@@ -202,8 +203,11 @@ Result<void> ControlStore::add_domain(const Domain& domain, const std::string& o
                                              "nothing was changed"));
   }
   MAIL_TRY(const std::string owner_address, owner_for(domain, owner, *now));
+  MAIL_TRY(sql::Transaction transaction, sql::Transaction::begin(*database_));
   MAIL_TRY(database_->run("INSERT INTO domain (name, owner) VALUES (?, ?)",
                           {domain.text(), owner_address}));
+  MAIL_TRY(insert_dkim_keys(keys));
+  MAIL_TRY(transaction.commit());
   return reload();
 }
 

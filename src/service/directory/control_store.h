@@ -56,7 +56,9 @@ class ControlStore {
   std::span<const std::byte> login_secret() const { return login_secret_; }
 
   // `owner` is "", an account, or an address of this domain whose account is still to come.
-  Result<void> add_domain(const Domain& domain, const std::string& owner);
+  // Its first `keys` are written with it, or neither.
+  Result<void> add_domain(const Domain& domain, const std::string& owner,
+                          const std::vector<DkimKeyRow>& keys = {});
   // With its aliases. Refused while it has accounts: their mail goes with them, so they go first,
   // the last one by `remove_domain` itself when `with_accounts`; the ids removed are returned.
   // Ids of accounts are never used again.
@@ -113,6 +115,7 @@ class ControlStore {
   Result<void> read_login_secret();
   // Domains owned by an account just removed get their oldest account left, or nobody.
   Result<void> pass_on_domains_of(const std::string& account);
+  Result<void> insert_dkim_keys(const std::vector<DkimKeyRow>& rows);
   Result<void> insert_grants(AccountId account, const std::vector<std::string>& patterns);
   std::unique_ptr<sql::Database> database_;
   std::array<std::byte, 32> login_secret_{};

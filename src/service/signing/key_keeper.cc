@@ -1,6 +1,8 @@
 #include "service/signing/key_keeper.h"
 
 #include <algorithm>
+#include <array>
+#include <iterator>
 #include <set>
 #include <utility>
 
@@ -16,6 +18,7 @@ namespace {
 using crypto::KeyKind;
 using State = DkimKeyState;
 
+constexpr std::array kKinds = {KeyKind::rsa, KeyKind::ed25519};
 constexpr std::chrono::seconds kFirstLook{60};  // nobody publishes faster; tests rarely live longer
 constexpr std::chrono::seconds kPatience{20};
 constexpr std::chrono::seconds kMakeAgain{60};  // after the store refused
@@ -27,6 +30,12 @@ constexpr Milliseconds kMakeFor{500};
 Task<void> ask_for(dns::Resolver& resolver, SeenKey& seen, MonoTime deadline) {
   const dns::Answer answer = co_await resolver.ask(record_name(seen.key), dns::Type::txt, deadline);
   seen.sight = sight_of(seen.key, answer);
+}
+
+void tell_made(const std::vector<DkimKeyRow>& keys) {
+  for (const DkimKeyRow& key : keys) {
+    log::info("signing.key_made", {{"domain", key.domain}, {"selector", key.selector}});
+  }
 }
 
 void tell(const DkimKeyRow& key) {
@@ -120,6 +129,26 @@ Result<DkimKeyRow> KeyKeeper::new_key(const std::string& domain, KeyKind kind) c
   return row;
 }
 
+Result<std::vector<DkimKeyRow>> KeyKeeper::new_keys(const std::string& domain) const {
+  std::vector<DkimKeyRow> keys;
+  for (const KeyKind kind : kKinds) {
+    MAIL_TRY(DkimKeyRow key, new_key(domain, kind));
+    keys.push_back(std::move(key));
+  }
+  return keys;
+}
+
+Result<void> KeyKeeper::add_domain(const Domain& domain, const std::string& owner) {
+  const std::lock_guard lock(write_mutex_);
+  std::vector<DkimKeyRow> keys;
+  if (!control_.snapshot()->is_local(domain)) {  // else the store says why not
+    MAIL_TRY(keys, new_keys(domain.text()));
+  }
+  MAIL_TRY(control_.add_domain(domain, owner, keys));
+  tell_made(keys);
+  return refresh_locked();
+}
+
 Result<std::vector<DkimKeyRow>> KeyKeeper::make(const std::string& domain) {
   const std::lock_guard lock(write_mutex_);
   return make_locked(domain);
@@ -129,7 +158,7 @@ Result<std::vector<DkimKeyRow>> KeyKeeper::make_locked(const std::string& domain
   const std::vector<DkimKeyRow> before = keys_of(domain);
   std::vector<DkimKeyRow> pending;
   std::vector<DkimKeyRow> made;
-  for (const KeyKind kind : {KeyKind::rsa, KeyKind::ed25519}) {
+  for (const KeyKind kind : kKinds) {
     const auto waits = std::ranges::find_if(before, [&](const DkimKeyRow& key) {
       return key.kind == kind && key.state == State::pending;
     });
@@ -148,9 +177,7 @@ Result<std::vector<DkimKeyRow>> KeyKeeper::make_locked(const std::string& domain
 Result<void> KeyKeeper::keep_locked(const std::vector<DkimKeyRow>& made) {
   if (made.empty()) return {};
   MAIL_TRY(control_.write_dkim_keys(made));
-  for (const DkimKeyRow& key : made) {
-    log::info("signing.key_made", {{"domain", key.domain}, {"selector", key.selector}});
-  }
+  tell_made(made);
   return refresh_locked();
 }
 
@@ -226,10 +253,8 @@ Result<void> KeyKeeper::make_missing() {
     if (made.size() >= 2 * kMakeAtOnce || (!made.empty() && clock_.mono_now() >= until)) {
       return keep_locked(made);
     }
-    for (const KeyKind kind : {KeyKind::rsa, KeyKind::ed25519}) {
-      MAIL_TRY(DkimKeyRow key, new_key(domain.name, kind));
-      made.push_back(std::move(key));
-    }
+    MAIL_TRY(std::vector<DkimKeyRow> keys, new_keys(domain.name));
+    std::ranges::move(keys, std::back_inserter(made));
   }
   MAIL_TRY(keep_locked(made));
   complete_ = std::move(directory);

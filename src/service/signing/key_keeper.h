@@ -1,6 +1,6 @@
 // Keeps the signing keys of all hosted domains: makes them, watches the DNS show them, brings them
 // into use and out of it (rotation.h). The control store has them, sealed.
-// Threads: ring(), keys_of(), settle(), make(), force() from any; the last three block (SQLite, and
+// Threads: ring(), keys_of() and what changes keys from any; the latter block (SQLite, and
 // a new RSA key takes up to a second). tick() and look() on one thread each that serves an
 // executor; what blocks in tick() is done on a thread of the keeper's own.
 #pragma once
@@ -42,6 +42,8 @@ class KeyKeeper {
   std::shared_ptr<const KeyRing> ring() const;
   std::vector<DkimKeyRow> keys_of(std::string_view domain) const;  // oldest first
 
+  // ControlStore::add_domain(), with keys of both kinds, pending: all of it or nothing.
+  Result<void> add_domain(const Domain& domain, const std::string& owner);
   // New keys of both kinds, pending, for a domain here. Pending ones are not doubled: they are
   // told as they are.
   Result<std::vector<DkimKeyRow>> make(const std::string& domain);
@@ -66,6 +68,7 @@ class KeyKeeper {
   Result<void> make_missing();
   Result<std::vector<DkimKeyRow>> make_locked(const std::string& domain);
   Result<void> keep_locked(const std::vector<DkimKeyRow>& made);
+  Result<std::vector<DkimKeyRow>> new_keys(const std::string& domain) const;
   Result<DkimKeyRow> new_key(const std::string& domain, crypto::KeyKind kind) const;
   Result<void> refresh_locked();
   KeeperSettings settings() const;

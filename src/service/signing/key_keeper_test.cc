@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "platform/os/file.h"
+#include "platform/sql/database.h"
 #include "service/signing/keeper_test_host.h"
 
 namespace mail::signing {
@@ -27,6 +28,23 @@ TEST_F(KeeperTest, ADomainGetsBothKeysAndSignsOnceTheyAreShown) {
   EXPECT_EQ(keys[0].key->kind(), crypto::KeyKind::rsa);
   EXPECT_EQ(keys[0].selector, "20261122-rsa");
   EXPECT_EQ(keys[1].selector, "20261122-ed25519");
+}
+
+TEST_F(KeeperTest, ADomainThatIsAddedHasItsKeysOrIsNotThere) {
+  const Domain domain = Domain::parse("gmail.test").value();
+  const auto raw = sql::Database::open(folder_ / "control.db").value();
+  ASSERT_TRUE(
+      raw->run_script("CREATE TRIGGER full BEFORE INSERT ON dkim_key WHEN NEW.algorithm = "
+                      "'ed25519' BEGIN SELECT RAISE(ABORT, 'no room'); END;"));
+  EXPECT_FALSE(keeper_->add_domain(domain, ""));
+  EXPECT_FALSE(control_->snapshot()->is_local(domain));
+  EXPECT_TRUE(keeper_->keys_of("gmail.test").empty());
+  ASSERT_TRUE(raw->run_script("DROP TRIGGER full;"));
+  ASSERT_TRUE(keeper_->add_domain(domain, ""));
+  EXPECT_TRUE(control_->snapshot()->is_local(domain));
+  EXPECT_EQ(keeper_->keys_of("gmail.test").size(), 2U);
+  EXPECT_EQ(keeper_->add_domain(domain, "").error().code, Errc::already_exists);
+  EXPECT_EQ(keeper_->keys_of("gmail.test").size(), 2U);
 }
 
 TEST_F(KeeperTest, KeysOutliveTheProcessAndNobodyReadsThemInTheStore) {
