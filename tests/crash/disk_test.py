@@ -121,14 +121,10 @@ class Damage(unittest.TestCase):
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 2) as pool:
             results = list(pool.map(self.one, range(rounds)))
         refused = collections.Counter(row[1] for row in results if row[3] == 4)
-        bad = [row for row in results if row[3] not in (0, 4)]
+        bad = [row for row in results if row[3] != 0]
         sums = [row[4] for row in results if row[3] == 0]
         named = sum(number(r"(\d+) lost and named", sums))
         salvaged = collections.Counter(row[1] for row in results if row[4].endswith(", salvaged"))
         print(f"{rounds} damages: {len(sums)} opened, {sum(salvaged.values())} of them by `store salvage` "
               f"{dict(salvaged)}; {named} messages lost and named, {sum(refused.values())} refused {dict(refused)}")
-        for row in [row for row in results if row[3] == 4][:int(os.environ.get('MAIL_TRACE', 0))]:
-            print(row[2], row[4])
         self.assertEqual([], bad[:5])
-        lie_down = [row[2:] for row in results if row[3] == 4]
-        self.assertLessEqual(len(lie_down), max(1, rounds // 50), lie_down)

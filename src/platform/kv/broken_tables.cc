@@ -34,6 +34,7 @@ std::string trouble_of(const std::filesystem::path& file, std::uint64_t size) {
   if (there != size) return concat("it has ", there, " octets and should have ", size);
   rocksdb::Options options;
   options.paranoid_checks = true;
+  options.env = checked_env();
   rocksdb::SstFileReader reader(options);
   rocksdb::Status status = reader.Open(file.string());
   if (status.ok()) status = reader.VerifyChecksum(rocksdb::ReadOptions());
@@ -55,6 +56,7 @@ Result<std::vector<BrokenTable>> broken_tables(const std::filesystem::path& dire
   as_is.read_only = true;
   as_is.recovery = Recovery::up_to_damage;
   rocksdb::DBOptions db_options = database_options(as_is);
+  db_options.env = checked_env();
   db_options.paranoid_checks = false;
   db_options.create_if_missing = false;
   db_options.max_open_files = 100;

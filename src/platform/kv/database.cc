@@ -188,7 +188,8 @@ Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& di
   rocksdb::DBOptions db_options = database_options(options);
   std::shared_ptr<rocksdb::FileSystem> files = rocksdb::FileSystem::Default();
   if (options.faults) files = faulty_file_system(options.faults);
-  impl->env = rocksdb::NewCompositeEnv(guarded_file_system(twin_file_system(files), impl->guard));
+  files = twin_file_system(checked_tables(files));
+  impl->env = rocksdb::NewCompositeEnv(guarded_file_system(files, impl->guard));
   db_options.env = impl->env.get();
   MAIL_TRY(refuse_lost_manifest(directory));
   MAIL_TRY(refuse_unknown_families(db_options, directory.string()));

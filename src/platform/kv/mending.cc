@@ -13,7 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kMaxManifest = std::size_t{2} << 30;
+constexpr std::size_t kMaxFile = std::size_t{2} << 30;
 constexpr std::string_view kCurrent = "CURRENT";
 
 // The number behind `prefix`; nothing: it is another file.
@@ -34,9 +34,7 @@ bool holds_data(const fs::path& directory) {
   return false;
 }
 
-std::string content_of(const fs::path& path) {
-  return os::read_file(path, kMaxManifest).value_or("");
-}
+std::string content_of(const fs::path& path) { return os::read_file(path, kMaxFile).value_or(""); }
 
 bool whole(std::string_view manifest) {
   return !manifest.empty() && whole_records(manifest) == manifest.size();
@@ -132,6 +130,16 @@ Result<std::vector<std::string>> mend(const fs::path& directory, const fs::path&
   return mended;
 }
 
+Result<void> take_damage_out_of_logs(const fs::path& directory) {
+  std::error_code error;
+  for (const fs::directory_entry& entry : fs::directory_iterator(directory, error)) {
+    if (entry.path().extension() != ".log") continue;
+    MAIL_TRY(const std::string bytes, os::read_file(entry.path(), kMaxFile));
+    if (!whole(bytes)) MAIL_TRY(os::replace_file(entry.path(), without_damage(bytes)));
+  }
+  return {};
+}
+
 Result<void> give_up(const fs::path& directory, const fs::path& aside,
                      const std::vector<BrokenTable>& tables) {
   MAIL_TRY(os::make_directories(aside));
@@ -146,7 +154,7 @@ Result<void> give_up(const fs::path& directory, const fs::path& aside,
     if (entry.path().extension() == ".blob") MAIL_TRY(keep_aside(entry.path(), aside));
   }
   MAIL_TRY(os::sync_directory(aside));
-  MAIL_TRY(std::string bytes, os::read_file(manifest, kMaxManifest));
+  MAIL_TRY(std::string bytes, os::read_file(manifest, kMaxFile));
   for (const BrokenTable& table : tables) {
     append_log_record(bytes, removal_of_table(table.family_id, table.level, table.number));
   }

@@ -26,6 +26,10 @@ Result<std::vector<std::string>> mend(const std::filesystem::path& directory,
 // How many octets of a file of RocksDB's log format are whole records, from its beginning.
 std::uint64_t whole_records(std::string_view bytes);
 
+// Takes out of the write-ahead logs what is not whole. RocksDB can skip it as well, but 7.8 gives
+// up at a record that it believes to be altered when it has dropped a part of the one before it.
+Result<void> take_damage_out_of_logs(const std::filesystem::path& directory);
+
 // A table file that cannot be opened, or not be read to its end.
 struct BrokenTable {
   std::uint64_t number = 0;

@@ -156,6 +156,27 @@ TEST_F(Mending, AllTablesMayBeGone) {
   EXPECT_TRUE(Database::open(database(), {}));
 }
 
+TEST_F(Mending, ALogLosesOnlyTheRecordsThatAreDamaged) {
+  {
+    const auto db = open();
+    put(*db, Family::event, "before", "1");
+    put(*db, Family::event, "damaged", std::string(100'000, 'd'));
+    put(*db, Family::event, "behind", std::string(50'000, 'b'));
+    put(*db, Family::event, "last", "4");
+  }
+  const fs::path log = files("", ".log").at(0);
+  std::string bytes = content(log);
+  bytes[50'000] = 'x';
+  write(log, bytes);
+  ASSERT_TRUE(take_damage_out_of_logs(database()));
+  const auto db = Database::open(database(), {.recovery = Recovery::salvage});
+  ASSERT_TRUE(db) << describe(db.error());
+  EXPECT_EQ((*db)->get(Family::event, "before"), "1");
+  EXPECT_FALSE((*db)->contains(Family::event, "damaged").value());
+  EXPECT_EQ((*db)->get(Family::event, "behind"), std::string(50'000, 'b'));
+  EXPECT_EQ((*db)->get(Family::event, "last"), "4");
+}
+
 TEST(RocksLog, WhatIsAppendedIsWholeAlsoOverTheEndOfABlock) {
   std::string file;
   for (int i = 0; i < 40; ++i) {
@@ -167,6 +188,24 @@ TEST(RocksLog, WhatIsAppendedIsWholeAlsoOverTheEndOfABlock) {
   }
   file[file.size() / 2] = 'y';
   EXPECT_LT(whole_records(file), file.size());
+}
+
+std::string log_of(std::initializer_list<std::size_t> sizes) {
+  std::string file;
+  for (const std::size_t size : sizes) append_log_record(file, std::string(size, 'x'));
+  return file;
+}
+
+TEST(RocksLog, WithoutDamageIsWhatIsWholeAndNothingElse) {
+  const std::string file = log_of({100, 100'000, 40'000, 10});
+  EXPECT_EQ(without_damage(file), file);
+  std::string damaged = file;
+  damaged[40'000] = 'y';  // of the second one, which begins and ends in other blocks
+  EXPECT_EQ(without_damage(damaged), log_of({100, 40'000, 10}));
+  damaged[10] = 'y';  // and with it the whole first block
+  EXPECT_EQ(without_damage(damaged), log_of({40'000, 10}));
+  EXPECT_EQ(without_damage(std::string_view(file).substr(0, file.size() - 1)),
+            log_of({100, 100'000, 40'000}));
 }
 
 }  // namespace

@@ -36,6 +36,12 @@ std::shared_ptr<rocksdb::FileSystem> faulty_file_system(std::shared_ptr<Faults> 
 std::shared_ptr<rocksdb::FileSystem> twin_file_system(
     const std::shared_ptr<rocksdb::FileSystem>& below);
 
+// Opens no table whose properties are damaged; see checked_tables.cc.
+std::shared_ptr<rocksdb::FileSystem> checked_tables(
+    const std::shared_ptr<rocksdb::FileSystem>& below);
+// The default file system behind that, for who reads files beside a database.
+rocksdb::Env* checked_env();
+
 // The first error of the write-ahead log; see guarded_files.cc. Any thread.
 class Guard {
  public:

@@ -1,7 +1,10 @@
 #include "platform/kv/rocks_log.h"
 
+#include <optional>
+
 #include "base/crc32c.h"
 #include "base/result.h"
+#include "platform/kv/little_endian.h"
 #include "platform/kv/mending.h"
 
 namespace mail::kv {
@@ -14,23 +17,32 @@ enum Kind : std::uint8_t { kZero = 0, kFull = 1, kFirst = 2, kMiddle = 3, kLast 
 // RocksDB masks checksums that are kept beside what they are of.
 std::uint32_t masked(std::uint32_t crc) { return ((crc >> 15) | (crc << 17)) + 0xa282ead8U; }
 
-void append_little(std::string& out, std::uint64_t value, std::size_t octets) {
-  for (std::size_t i = 0; i < octets; ++i) out.push_back(static_cast<char>(value >> (8 * i)));
-}
-std::uint64_t read_little(std::string_view bytes, std::size_t octets) {
-  std::uint64_t value = 0;
-  for (std::size_t i = octets; i-- > 0;) value = value << 8 | static_cast<std::uint8_t>(bytes[i]);
-  return value;
-}
-void append_varint(std::string& out, std::uint64_t value) {
-  for (; value >= 0x80; value >>= 7) out.push_back(static_cast<char>(value | 0x80));
-  out.push_back(static_cast<char>(value));
-}
-
 std::string typed(Kind kind, std::string_view payload) {
   std::string bytes(1, static_cast<char>(kind));
   return bytes.append(payload);
 }
+
+struct Part {
+  Kind kind = kZero;
+  std::string_view payload;
+  std::size_t end = 0;  // where the next begins
+};
+
+// The part at `at`, where a head fits into its block; nothing: it is not whole.
+std::optional<Part> part_at(std::string_view bytes, std::size_t at) {
+  if (at + kHead > bytes.size()) return std::nullopt;
+  const std::size_t length = read_little(bytes.substr(at + 4), 2);
+  const auto kind = static_cast<Kind>(bytes[at + 6]);
+  const std::size_t end = at + kHead + length;
+  if (kind < kFull || kind > kLast) return std::nullopt;
+  if (at % kBlock + kHead + length > kBlock || end > bytes.size()) return std::nullopt;
+  const std::string_view payload = bytes.substr(at + kHead, length);
+  if (masked(crc32c(typed(kind, payload))) != read_little(bytes.substr(at), 4)) return std::nullopt;
+  return Part{.kind = kind, .payload = payload, .end = end};
+}
+
+bool goes_on(Kind kind) { return kind == kMiddle || kind == kLast; }
+bool is_last(Kind kind) { return kind == kFull || kind == kLast; }
 
 }  // namespace
 
@@ -40,19 +52,37 @@ std::uint64_t whole_records(std::string_view bytes) {
   for (std::size_t at = 0;;) {
     const std::size_t left = kBlock - at % kBlock;
     if (left < kHead) at += left;
-    if (at + kHead > bytes.size()) break;
-    const std::size_t length = read_little(bytes.substr(at + 4), 2);
-    const auto kind = static_cast<Kind>(bytes[at + 6]);
-    if (kind < kFull || kind > kLast || at % kBlock + kHead + length > kBlock) break;
-    if (at + kHead + length > bytes.size()) break;
-    const std::string_view payload = bytes.substr(at + kHead, length);
-    if (masked(crc32c(typed(kind, payload))) != read_little(bytes.substr(at), 4)) break;
-    if (inside != (kind == kMiddle || kind == kLast)) break;
-    at += kHead + length;
-    inside = kind == kFirst || kind == kMiddle;
+    const std::optional<Part> part = part_at(bytes, at);
+    if (!part || inside != goes_on(part->kind)) break;
+    at = part->end;
+    inside = !is_last(part->kind);
     if (!inside) whole = at;
   }
   return whole;
+}
+
+std::string without_damage(std::string_view bytes) {
+  std::string out;
+  std::string record;
+  bool inside = false;
+  for (std::size_t at = 0; at < bytes.size();) {
+    const std::size_t left = kBlock - at % kBlock;
+    const std::optional<Part> part = left < kHead ? std::nullopt : part_at(bytes, at);
+    if (!part) {
+      inside = false;
+      at += left;  // its length is not believed either
+      continue;
+    }
+    at = part->end;
+    if (!goes_on(part->kind)) record.clear();
+    inside = !goes_on(part->kind) || inside;
+    if (!inside) continue;  // the end of one that has lost its beginning
+    record.append(part->payload);
+    if (!is_last(part->kind)) continue;
+    append_log_record(out, record);
+    inside = false;
+  }
+  return out;
 }
 
 void append_log_record(std::string& file, std::string_view payload) {

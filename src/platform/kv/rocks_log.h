@@ -11,6 +11,10 @@
 
 namespace mail::kv {
 
+// The records that are whole, one behind the other; where one is not, the rest of its block goes
+// too.
+std::string without_damage(std::string_view bytes);
+
 void append_log_record(std::string& file, std::string_view payload);
 
 // The payload that says: this table is no more (a VersionEdit with one kDeletedFile).

@@ -49,7 +49,9 @@ class PuttingBack {
 
 Result<std::uint64_t> Database::put_back_rows(const BrokenTable& table,
                                               const std::filesystem::path& file) {
-  rocksdb::SstFileReader reader{rocksdb::Options()};
+  rocksdb::Options reading;
+  reading.env = checked_env();
+  rocksdb::SstFileReader reader(reading);
   if (!reader.Open(file.string()).ok()) return std::uint64_t{0};
   PuttingBack rows(*this, *impl_->db, impl_->handle(table.family), table.family);
   rocksdb::ReadOptions options;

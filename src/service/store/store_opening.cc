@@ -149,6 +149,9 @@ Result<void> StoreEngine::salvage(std::span<const MessageId> promised) {
     kv::Options options = options_.database;
     options.recovery = nothing_promised_is_behind_the_damage(promised) ? kv::Recovery::up_to_damage
                                                                        : kv::Recovery::salvage;
+    if (options.recovery == kv::Recovery::salvage) {
+      MAIL_TRY(kv::take_damage_out_of_logs(directory_));
+    }
     MAIL_TRY(const auto salvaged, kv::Database::open(directory_, options));
     MAIL_TRY(salvaged->flush());
   }
