@@ -159,9 +159,9 @@ void StoreEngine::look_at_space(const kv::Database& db) {
 }
 
 // The disk refuses space. What waits to be settled is written into the reserve; new mail is not.
-bool StoreEngine::give_reserve() {
+bool StoreEngine::give_reserve(os::Reserve::Part part) {
   if (!storage_low_.exchange(true)) log::warning("store.space_low", {{"available", 0}});
-  if (!options_.reserve || !options_.reserve->release(os::Reserve::Part::most)) return false;
+  if (!options_.reserve || !options_.reserve->release(part)) return false;
   log::warning("store.reserve_given", {{"octets", options_.reserve->size()}});
   return true;
 }
@@ -187,13 +187,14 @@ Result<void> StoreEngine::write_chunk(MessageId id, std::uint32_t number, std::s
   });
 }
 
-// Opening writes little: where the logs do not fit into table files as well, they are kept.
+// Opening writes little: where the logs do not fit into table files as well, they are kept. It is
+// what the last part of the reserve is for, if others have taken what was given before.
 bool StoreEngine::room_to_reopen() {
   const auto enough = [this] {
     const Result<os::Space> space = options_.space(state_dir_);
     return !space || space->available >= kRoomToOpen;
   };
-  return enough() || (give_reserve() && enough());
+  return enough() || (give_reserve(os::Reserve::Part::all) && enough());
 }
 
 // Whether there is room for all that is in logs once more.

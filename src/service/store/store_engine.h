@@ -85,7 +85,7 @@ class StoreEngine final : public GroupWriter {
   void write_journal(std::span<const MessageId> ids);
   Result<void> reopen();
   void look_at_space(const kv::Database& db);
-  bool give_reserve();
+  bool give_reserve(os::Reserve::Part part);
   bool tables_fit() const;
   void wrote(const kv::Database& db, std::uint64_t bytes);
   bool room_to_reopen();

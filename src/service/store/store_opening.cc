@@ -91,7 +91,7 @@ Result<void> StoreEngine::refuse_broken_tables() const {
 
 Result<void> StoreEngine::open_database() {
   kv::Options options = options_.database;
-  options.when_full = [this] { return give_reserve(); };
+  options.when_full = [this] { return give_reserve(os::Reserve::Part::most); };
   options.keep_logs = !tables_fit();
   MAIL_TRY(db_, kv::Database::open(directory_, options));
   batch_ = std::make_unique<kv::Batch>(*db_);

@@ -98,6 +98,29 @@ TEST_F(StoreTrouble, WhatIsHeldForAFullDiskIsGivenAndHeldAgain) {
   expect_consistent(*store_);
 }
 
+TEST_F(StoreTrouble, WhereOthersTookWhatWasGivenTheRestOpensTheStoreAgain) {
+  const auto faults = std::make_shared<kv::Faults>();
+  const fs::path last_part = directory_.path() / "reserve" / "0";
+  RocksOptions options{.database = {.faults = faults}, .tick = Milliseconds(1)};
+  options.space = [this, last_part](const fs::path&) -> Result<os::Space> {
+    const bool given = available_ == 0 && !fs::exists(last_part);
+    return os::Space{(1_GiB).value, given ? (2_MiB).value : available_.load()};
+  };
+  options.reserve = std::make_shared<os::Reserve>(directory_.path());
+  open(options);
+  ASSERT_TRUE(commit(4096));
+  options.reserve->release(os::Reserve::Part::most);
+  available_ = 0;
+  faults->no_space = true;
+  const auto box = run(store_->mailboxes(AccountId{1})).value().at(0);
+  ASSERT_FALSE(run(store_->remove_entries(box.id, {Uid{1}})));
+  while (fs::exists(last_part)) std::this_thread::yield();
+  faults->no_space = false;
+  while (!run(store_->remove_entries(box.id, {Uid{1}}))) std::this_thread::yield();
+  EXPECT_TRUE(store_->storage_low());
+  expect_consistent(*store_);
+}
+
 TEST_F(StoreTrouble, WithoutInodesThereIsNoSpace) {
   RocksOptions options{.tick = std::chrono::hours(1)};
   std::uint64_t inodes = 100;
