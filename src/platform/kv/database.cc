@@ -36,6 +36,8 @@ std::string_view to_string(Family family) {
       return "staging";
     case Family::notice:
       return "notice";
+    case Family::run:
+      return "run";
   }
   return "unknown";
 }

@@ -32,8 +32,9 @@ enum class Family : std::uint8_t {
   counter,
   staging,
   notice,
+  run,
 };
-inline constexpr std::size_t kFamilies = 10;
+inline constexpr std::size_t kFamilies = 11;
 std::string_view to_string(Family family);
 
 // How the write-ahead log is read at open. `up_to_damage` takes what stands before the first

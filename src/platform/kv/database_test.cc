@@ -94,6 +94,7 @@ TEST_F(KvDatabase, OpensWithTheSettingsOfTheDesign) {
   EXPECT_EQ(settings["unordered_write"], "false");
   EXPECT_EQ(settings["wal_bytes_per_sync"], "0");
   EXPECT_EQ(settings["max_background_jobs"], "2");
+  EXPECT_EQ(settings["own_checksums"], "true");
   EXPECT_EQ(settings["schedule.collectors"], "CompactOnRemovals");
   for (std::size_t i = 0; i < kFamilies; ++i) {
     const auto family = static_cast<Family>(i);

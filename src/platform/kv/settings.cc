@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "platform/kv/checksums.h"
 #include "platform/kv/removals.h"
 #include "platform/kv/rocks.h"
 
@@ -134,6 +135,7 @@ std::map<std::string, std::string> settings_of(
       {"unordered_write", word(options.unordered_write)},
       {"wal_bytes_per_sync", concat(options.wal_bytes_per_sync)},
       {"max_background_jobs", concat(options.max_background_jobs)},
+      {"own_checksums", word(own_checksums())},
   };
   for (std::size_t i = 0; i < kFamilies; ++i) {
     const rocksdb::Options cf = db.GetOptions(families[i]);

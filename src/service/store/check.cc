@@ -228,7 +228,7 @@ Result<CheckReport> check(const kv::Database& db, Damaged& damaged,
 Result<Counters> recount(const kv::Database& db) {
   Counters counters;
   MessageId last;
-  kv::Cursor runs = db.scan_prefix(kv::Family::event, "i");
+  kv::Cursor runs = db.scan(kv::Family::run, "", "");
   for (; runs.valid(); runs.next()) {
     MessageId id;
     std::ranges::copy(runs.key().substr(1, id.bytes.size()), id.bytes.begin());

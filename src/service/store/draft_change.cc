@@ -88,7 +88,7 @@ Result<void> DraftChange::still_possible(const Group& group) const {
       return fail(Errc::store_unhealthy, "staged chunks are gone: the store was reopened");
     }
     if (!draft.carried) continue;
-    const kv::Cursor known = group.db.scan_prefix(kv::Family::event, keys::runs(draft.id));
+    const kv::Cursor known = group.db.scan_prefix(kv::Family::run, keys::runs(draft.id));
     MAIL_TRY(known.status());
     if (known.valid()) return fail(Errc::already_exists, concat(draft.id.to_string(), " is known"));
   }

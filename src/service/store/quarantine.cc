@@ -101,7 +101,7 @@ Result<std::vector<record::Event>> read_events(const kv::Database& db, MessageId
                                                std::vector<DamagedRow>* damaged) {
   std::vector<record::Event> events;
   const std::string prefix = keys::runs(id);
-  kv::Cursor runs = db.scan_prefix(kv::Family::event, prefix);
+  kv::Cursor runs = db.scan_prefix(kv::Family::run, prefix);
   for (; runs.valid(); runs.next()) {
     if (runs.key().size() != prefix.size() + 8 || runs.value().size() != 5) continue;
     const auto first = read_big_endian<std::uint64_t>(runs.key().substr(prefix.size()));

@@ -151,8 +151,8 @@ TEST_F(RocksStore, AnAcknowledgedIdThatIsGoneIsNamedAfterAnUncleanStop) {
   fs::remove_all(state());
   fs::rename(copy, state());
   tamper([&](kv::Database& db, kv::Batch& batch) {
-    kv::Cursor runs = db.scan_prefix(kv::Family::event, keys::runs(lost));
-    batch.remove(kv::Family::event, runs.key());
+    kv::Cursor runs = db.scan_prefix(kv::Family::run, keys::runs(lost));
+    batch.remove(kv::Family::run, runs.key());
     batch.remove(kv::Family::envelope, lost.key());
   });
   open();
@@ -166,8 +166,8 @@ TEST_F(RocksStore, AfterAnOrderlyStopWhatWasAcknowledgedIsComparedToo) {
   open();
   const MessageId lost = keep("lost");
   tamper([&](kv::Database& db, kv::Batch& batch) {
-    kv::Cursor runs = db.scan_prefix(kv::Family::event, keys::runs(lost));
-    batch.remove(kv::Family::event, runs.key());
+    kv::Cursor runs = db.scan_prefix(kv::Family::run, keys::runs(lost));
+    batch.remove(kv::Family::run, runs.key());
   });
   EXPECT_TRUE(fs::exists(state() / "journal" / "CLEAN"));
   open();
@@ -360,17 +360,6 @@ TEST_F(RocksStore, ABackupOfTheLivingStoreOpensAsAStateDirectory) {
   EXPECT_EQ(whole_body(*copy, run(copy->envelope(id)).value().body), some_content(4096));
   EXPECT_EQ(copy->counters().messages, 1);
   expect_consistent(*copy);
-}
-
-TEST_F(RocksStore, AStoreOfANewerFormatIsRefusedWithASentence) {
-  open();
-  tamper([](kv::Database&, kv::Batch& batch) {
-    batch.put(kv::Family::meta, keys::kFormatRow, keys::number(keys::kFormat + 1));
-  });
-  const auto refused = RocksMailStore::open(state(), clock_);
-  ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code, Errc::store_newer);
-  EXPECT_NE(refused.error().detail.find("format 2"), std::string::npos);
 }
 
 TEST_F(RocksStore, ADamagedBodyIsNamedQuarantinedOnceAndTheRestGoesOn) {

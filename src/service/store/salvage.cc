@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "platform/kv/mending.h"
+#include "service/store/entry_sums.h"
 #include "service/store/keys.h"
 #include "service/store/rows.h"
 
@@ -137,7 +138,7 @@ class Losses final : public Change {
   const std::vector<MessageId>& lost() const { return lost_; }
 
   Result<void> apply(Group& group) override {
-    kv::Cursor runs = group.db.scan(kv::Family::event, from_, kv::after_prefix("i"));
+    kv::Cursor runs = group.db.scan(kv::Family::run, from_, "");
     for (std::size_t i = 0; runs.valid() && i < kPage; ++i) {
       const MessageId id = keys::id_in(runs.key().substr(1));
       MAIL_TRY(message(group, id));
@@ -194,7 +195,7 @@ class Losses final : public Change {
   }
 
   const std::string why_;
-  std::string from_ = "i";
+  std::string from_;
   std::vector<MessageId> lost_;
   bool finished_ = false;
 };
@@ -229,26 +230,6 @@ Result<void> run(StoreEngine& engine, Change& change) {
   return change.result;
 }
 
-// What of a mailbox its entries say.
-struct Entries {
-  std::uint64_t messages = 0;
-  std::uint64_t bytes = 0;
-  std::uint32_t highest = 0;
-};
-Result<Entries> entries_of(const kv::Database& db, MailboxId id) {
-  Entries entries;
-  const std::string prefix = keys::entries(id);
-  kv::Cursor rows = db.scan_prefix(kv::Family::mailbox, prefix);
-  for (; rows.valid(); rows.next()) {
-    ++entries.messages;
-    entries.highest = read_big_endian<std::uint32_t>(rows.key().substr(prefix.size()));
-    const Result<record::MailboxEntry> entry = record::parse_entry(rows.value());
-    if (entry) entries.bytes += entry->size;
-  }
-  MAIL_TRY(rows.status());
-  return entries;
-}
-
 // Whether the row of a mailbox is there and is not older than what it speaks of.
 Result<bool> is_sound(const kv::Database& db, MailboxId id) {
   const Result<std::string> row = db.get(kv::Family::mailbox, keys::mailbox(id));
@@ -256,9 +237,9 @@ Result<bool> is_sound(const kv::Database& db, MailboxId id) {
   MAIL_TRY(const std::string& bytes, row);
   const Result<record::MailboxInfo> info = record::parse_mailbox(bytes);
   if (!info) return false;
-  MAIL_TRY(const Entries entries, entries_of(db, id));
-  return entries.messages == info->messages && entries.bytes == info->bytes &&
-         entries.highest < info->uid_next.value;
+  MAIL_TRY(const EntrySums sums, sum_entries(db, id));
+  return sums.messages == info->messages && sums.bytes == info->bytes &&
+         sums.highest < info->uid_next;
 }
 
 // Mailboxes whose row is gone or old: it is put as damaged, and made anew from what is around it
@@ -280,7 +261,7 @@ Result<void> note_lost_mailboxes(kv::Database& db) {
 // Ids go on above all that were given, also where the row that says so is old.
 Result<void> go_on_with_ids(StoreEngine& engine) {
   return engine.with([&](kv::Database& db) -> Result<void> {
-    const kv::Cursor last = db.scan_down(kv::Family::event, kv::after_prefix("i"), "i");
+    const kv::Cursor last = db.scan_down(kv::Family::run, "");
     MAIL_TRY(last.status());
     if (last.valid()) engine.ids().start_above(keys::id_in(last.key().substr(1)).milliseconds());
     return {};

@@ -75,6 +75,7 @@ class StoreEngine final : public GroupWriter {
   Result<void> salvage(std::span<const MessageId> promised);
   bool nothing_promised_is_behind_the_damage(std::span<const MessageId> promised) const;
   Result<void> check_format();
+  Result<void> move_runs();
   Result<void> load();
   Result<void> remove_left_chunks();
   Result<void> reserve_ids(std::uint64_t up_to);

@@ -115,7 +115,24 @@ Result<void> StoreEngine::check_format() {
                 concat(directory_.string(), " has format ", format, "; this program reads up to ",
                        keys::kFormat, ". Start the newer program, or restore a backup."));
   }
-  return {};
+  return format < keys::kFormat ? move_runs() : Result<void>{};
+}
+
+// Of format 1, which had them among the events. Batch by batch, so that a start that ends in the
+// middle is gone on with by the next; the format is the last to be written.
+Result<void> StoreEngine::move_runs() {
+  constexpr std::size_t kBatch = 4 << 20;
+  kv::Cursor runs = db_->scan_prefix(kv::Family::event, keys::kRuns);
+  for (; runs.valid(); runs.next()) {
+    batch_->put(kv::Family::run, runs.key(), runs.value());
+    batch_->remove(kv::Family::event, runs.key());
+    if (batch_->size() < kBatch) continue;
+    MAIL_TRY(db_->write(*batch_, kv::Sync::no));
+    batch_->clear();
+  }
+  MAIL_TRY(runs.status());
+  batch_->put(kv::Family::meta, keys::kFormatRow, keys::number(keys::kFormat));
+  return db_->write(*batch_, kv::Sync::yes);
 }
 
 // A power cut may write a later block of the log and not an earlier one. Then all that was promised
@@ -227,7 +244,7 @@ Result<std::vector<MessageId>> StoreEngine::missing_of(const kv::Database& db,
                                                        std::span<const MessageId> sorted) {
   std::vector<MessageId> missing;
   if (sorted.empty()) return missing;
-  kv::Cursor runs = db.scan(kv::Family::event, keys::runs(sorted.front()), kv::after_prefix("i"));
+  kv::Cursor runs = db.scan(kv::Family::run, keys::runs(sorted.front()), "");
   const MessageId* before = nullptr;
   for (const MessageId& id : sorted) {
     if (before != nullptr && *before == id) continue;

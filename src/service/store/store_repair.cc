@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "service/store/entry_sums.h"
 #include "service/store/keys.h"
 #include "service/store/store_state.h"
 
@@ -29,16 +30,10 @@ Result<std::optional<Owned>> owner_of(const kv::Database& db, MailboxId id) {
 
 // Counts the entries, and takes the highest UID and MODSEQ that any row speaks of.
 Result<void> count_rows(const kv::Database& db, record::MailboxInfo& info) {
-  Uid highest{0};
-  const std::string entries = keys::entries(info.id);
-  kv::Cursor rows = db.scan_prefix(kv::Family::mailbox, entries);
-  for (; rows.valid(); rows.next()) {
-    ++info.messages;
-    highest.value = read_big_endian<std::uint32_t>(rows.key().substr(entries.size()));
-    const Result<record::MailboxEntry> entry = record::parse_entry(rows.value());
-    if (entry) info.bytes += entry->size;
-  }
-  MAIL_TRY(rows.status());
+  MAIL_TRY(const EntrySums sums, sum_entries(db, info.id));
+  info.messages = sums.messages;
+  info.bytes = sums.bytes;
+  Uid highest = sums.highest;
   for (const std::string& prefix : {keys::changes(info.id), keys::tombstones(info.id)}) {
     kv::Cursor changes = db.scan_prefix(kv::Family::mailbox, prefix);
     for (; changes.valid(); changes.next()) {

@@ -175,7 +175,7 @@ EventSeq StoreState::put_events(kv::Batch& batch, MessageId message, record::Eve
   if (events.empty()) return first;
   std::string run = keys::number(static_cast<std::uint32_t>(events.size()));
   run.push_back(static_cast<char>(kind));
-  batch.put(kv::Family::event, keys::run(message, next_event_), run);
+  batch.put(kv::Family::run, keys::run(message, next_event_), run);
   for (const std::string& event : events) {
     batch.put(kv::Family::event, keys::event(next_event_), event);
     ++next_event_.value;
