@@ -2,6 +2,7 @@
 they know and without login; DSN, SMTPUTF8, BDAT, 20 MiB."""
 from lib import peers
 from lib.daemon import password_of
+from lib.middlebox import Middlebox
 from lib.recorder import Recorder
 from peer_case import BODY, JERRY, JOERG, TOEM, TOM, PeerCase, large_body, mail
 
@@ -256,7 +257,11 @@ grep -qE 'result="?Ok' /tmp/log
             users={"opensmtpd": 20104, "opensmtpq": 20105})
 
     def test_login(self):
-        self.check_logins(("PLAIN",))  # it takes the first it knows of what we offer
+        self.check_logins(("PLAIN",))  # which it takes wherever it is offered
+        with Middlebox(self.port("implicit"), offer="LOGIN") as box:
+            self.done(self.send("LOGIN", box.port, "implicit", "LOGIN"))
+        self.assertEqual(["AUTH LOGIN"], box.commands("AUTH"))
+        self.arrived("LOGIN", "ESMTPSA")
 
     def test_without_login(self):
         self.check_without_login()
