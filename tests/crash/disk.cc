@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <span>
+#include <utility>
 
 namespace mail::crash {
 namespace {
@@ -257,10 +258,16 @@ int Disk::sync(int file) {
     node->steps.clear();
     return 0;
   }
-  for (const Write& write : node->pending) {
-    if (!write.lost) put(node->durable, write);
+  std::vector<Write> lost;
+  for (Write& write : node->pending) {
+    if (write.lost) {
+      lost.push_back(std::move(write));
+    } else {
+      put(node->durable, write);
+      supersede(lost, write);
+    }
   }
-  std::erase_if(node->pending, [](const Write& write) { return !write.lost; });
+  node->pending = std::move(lost);
   return 0;
 }
 
@@ -365,6 +372,28 @@ void Disk::tear(std::string& content, std::span<const Write> writes, Dice& dice)
     part.bytes.resize(keep);
   }
   put(content, part);
+}
+
+// What a failed sync has lost may have reached the disk by then, but never over what came later.
+void Disk::supersede(std::vector<Write>& lost, const Write& later) {
+  std::vector<Write> left;
+  const std::uint64_t end = later.offset + later.bytes.size();
+  for (const Write& write : lost) {
+    const std::uint64_t write_end = write.offset + write.bytes.size();
+    if (write.truncates) {
+      if (!later.truncates && end <= write.offset) left.push_back(write);
+      continue;
+    }
+    if (write.offset < later.offset) {
+      left.push_back(write);
+      left.back().bytes.resize(std::min(write_end, later.offset) - write.offset);
+    }
+    if (!later.truncates && write_end > end) {
+      const std::uint64_t from = std::max(end, write.offset);
+      left.push_back({from, write.bytes.substr(from - write.offset), false, true});
+    }
+  }
+  lost = std::move(left);
 }
 
 std::string Disk::after_cut(const Node& file, Dice& dice) {

@@ -102,6 +102,7 @@ class Disk {
   NodePtr parent_of(std::string_view path, std::string& name) const;
   void record(Node& file, std::uint64_t offset, std::string_view bytes);
   static void put(std::string& content, const Write& write);
+  static void supersede(std::vector<Write>& lost, const Write& later);
   static std::string after_cut(const Node& file, Dice& dice);
   static void tear(std::string& content, std::span<const Write> writes, Dice& dice);
   void make(const std::filesystem::path& path, Node& node, Dice& dice);
