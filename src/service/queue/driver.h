@@ -95,6 +95,7 @@ class Queue::Impl {
   Task<Result<void>> find_queued(const QueueFilter& filter, std::vector<FoundDelivery>* found);
   Task<Result<void>> add_options(std::vector<FoundDelivery>* found);
   QueueRow row_of(const FoundDelivery& found) const;
+  bool settles(const FoundDelivery& found) const;  // what became of it is being written
   bool change_queued(Verb verb, const queue::Loaded& load, const std::string& reason);
   Outcome change_held(Verb verb, const HeldDelivery& held, const MailOptions& options,
                       const std::string& reason);

@@ -82,7 +82,7 @@ struct QueueRow {
 std::string_view to_string(QueueRow::State state);  // "queued"
 
 // What a verb did: rows as they were, and those it had to leave alone, each with the reason
-// ("is being sent right now").
+// ("is being sent right now"). An outcome of a named message that is being written is waited for.
 struct QueueChange {
   std::vector<QueueRow> changed;
   std::vector<QueueRow> refused;

@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -229,6 +230,37 @@ TEST_F(QueueTest, HoldsReleasesAndBouncesButNotWhatIsBeingSent) {
   answer(courier_->next(), smtp::Verdict::Kind::deferred);
   until([&] { return rows().at(0).attempts == 1; });
   EXPECT_EQ(ask(queue_->bounce({.ids = {other}}, "unwanted"))->changed.size(), 1U);
+  EXPECT_TRUE(rows().empty());
+  EXPECT_EQ(store_.counters().bounced, 1);
+}
+
+Task<void> keep(Task<Result<QueueChange>> verb, std::optional<QueueChange>* change) {
+  *change = (co_await std::move(verb)).value();
+}
+
+// `heal` is called when the verb has come to the queue and waits there.
+Task<QueueChange> while_an_outcome_is_written(Queue& queue, Task<Result<QueueChange>> verb,
+                                              std::function<void()> heal) {
+  std::optional<QueueChange> change;
+  TaskSet tasks;
+  tasks.spawn(keep(std::move(verb), &change));
+  co_await queue.status();  // which comes behind it
+  EXPECT_FALSE(change.has_value());
+  heal();
+  while (!change.has_value()) co_await queue.status();
+  co_return *change;
+}
+
+TEST_F(QueueTest, AnOutcomeThatIsBeingWrittenIsWaitedForByWhoNamesTheMessage) {
+  const MessageId id = commit("x@a.test");
+  const Job job = courier_->next();
+  store_.set_healthy(false);
+  answer(job, smtp::Verdict::Kind::deferred);
+  until([&] { return ask(queue_->status()).unsettled == 1; });
+  const QueueChange change = ask(while_an_outcome_is_written(
+      *queue_, queue_->bounce({.ids = {id}}, "unwanted"), [&] { store_.set_healthy(true); }));
+  EXPECT_EQ(change.changed.size(), 1U);
+  EXPECT_TRUE(change.refused.empty());
   EXPECT_TRUE(rows().empty());
   EXPECT_EQ(store_.counters().bounced, 1);
 }

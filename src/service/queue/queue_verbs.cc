@@ -184,6 +184,12 @@ QueueRow Queue::Impl::row_of(const FoundDelivery& found) const {
   return row;
 }
 
+bool Queue::Impl::settles(const FoundDelivery& found) const {
+  const auto* row = std::get_if<QueuedDelivery>(&found.row);
+  return row != nullptr && scheduler_.explain(row->key, row->delivery, now()).state ==
+                               queue::Explanation::State::settling;
+}
+
 Task<Result<std::vector<QueueRow>>> Queue::Impl::list(QueueFilter filter) {
   Executor* const home = Executor::current();
   MAIL_ASSERT(home != nullptr);
@@ -224,7 +230,12 @@ Outcome Queue::Impl::change_held(Verb verb, const HeldDelivery& held, const Mail
 
 Task<Result<QueueChange>> Queue::Impl::change_here(Verb verb, QueueFilter filter,
                                                    std::string reason) {
-  MAIL_CO_TRY(std::vector<FoundDelivery> found, co_await find(std::move(filter)));
+  MAIL_CO_TRY(std::vector<FoundDelivery> found, co_await find(filter));
+  const auto settling = [this](const FoundDelivery& each) { return settles(each); };
+  if (!filter.ids.empty() && std::ranges::any_of(found, settling)) {
+    co_await flushed();  // that takes milliseconds, and then they are elsewhere, or gone
+    MAIL_CO_TRY(found, co_await find(std::move(filter)));
+  }
   MAIL_CO_TRY(co_await add_options(&found));
   QueueChange change;
   std::vector<Outcome> outcomes;  // of those that are held
