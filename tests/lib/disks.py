@@ -61,22 +61,18 @@ class Disk:
         return os.statvfs(self.folder).f_favail
 
     def fill(self, leave=0):
-        """At once, until so much is left; 0 is until not one octet can be written. What becomes free meanwhile,
-        because somebody gives back what he held, is left to him."""
+        """At once, until so much is left; 0 is until not one octet can be written."""
         self.ballast.mkdir(exist_ok=True)
         with contextlib.suppress(OSError), open(self.ballast / f"{time.monotonic_ns()}", "wb", buffering=0) as file:
-            wanted, taken = self.room() - leave, 0
-            size = wanted
+            size = self.room() - leave
             while size >= 4096:
                 try:
-                    os.posix_fallocate(file.fileno(), taken, size)
-                    taken += size
-                    size = wanted - taken
+                    os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, size)
+                    size = self.room() - leave
                 except OSError:  # some of the room is no room for data
                     size //= 2
-            file.seek(taken)
-            while taken < wanted and leave == 0:
-                taken += file.write(bytes(4096))
+            while leave == 0:
+                file.write(bytes(4096))
 
     def fill_inodes(self, leave=0):
         self.ballast.mkdir(exist_ok=True)
