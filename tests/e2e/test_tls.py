@@ -56,6 +56,8 @@ class Policy(DaemonCase):
             # Its input stays open until it has its answer: at the end of it it would leave.
             limit = threading.Timer(DEADLINE, client.kill)
             limit.start()
+            # Asked before the greeting was read, it would take the greeting for a fault of ours.
+            self.assertTrue(any(line.startswith("220 ") for line in iter(client.stdout.readline, "")))
             client.stdin.write("R\n")
             client.stdin.flush()
             said = "".join(iter(client.stdout.readline, ""))
