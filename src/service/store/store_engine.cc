@@ -102,8 +102,9 @@ void StoreEngine::publish() {
 
 bool StoreEngine::tick() {
   look_at_space(*db_);
-  // A flush takes as much again before it frees the logs: only while that fits.
-  if (space_tight_ && db_->unflushed() >= kWorthFlushing) {
+  // A flush takes as much again as is unflushed before it frees the logs: only while that fits. A
+  // little that is unflushed may keep logs whose rest has been in tables for long.
+  if (space_tight_ && logs_size() >= kWorthFlushing) {
     if (const Result<void> flushed = db_->start_flush(); !flushed) {
       log::warning("store.flush", {{"why", describe(flushed.error())}});
     }
@@ -200,7 +201,10 @@ bool StoreEngine::room_to_reopen() {
 // Whether there is room for all that is in logs once more.
 bool StoreEngine::tables_fit() const {
   const Result<os::Space> space = options_.space(state_dir_);
-  if (!space) return true;
+  return !space || space->available >= logs_size() + kHeadroom;
+}
+
+std::uint64_t StoreEngine::logs_size() const {
   std::uint64_t logs = 0;
   std::error_code error;
   std::filesystem::directory_iterator entry(directory_, error);
@@ -209,7 +213,7 @@ bool StoreEngine::tables_fit() const {
     const std::uintmax_t size = entry->file_size(gone);
     if (!gone && entry->path().extension() == ".log") logs += size;
   }
-  return space->available >= logs + kHeadroom;
+  return logs;
 }
 
 // After a failed write nothing in memory is believed: what the disk says counts (security.md 10).

@@ -88,6 +88,7 @@ class StoreEngine final : public GroupWriter {
   void look_at_space(const kv::Database& db);
   bool give_reserve(os::Reserve::Part part);
   bool tables_fit() const;
+  std::uint64_t logs_size() const;  // in octets, on disk
   void wrote(const kv::Database& db, std::uint64_t bytes);
   bool room_to_reopen();
   void look_after_journal();

@@ -121,6 +121,28 @@ TEST_F(StoreTrouble, WhereOthersTookWhatWasGivenTheRestOpensTheStoreAgain) {
   expect_consistent(*store_);
 }
 
+// Bodies fill their memtable and go to blob files; a few envelopes, which do not, keep all logs.
+TEST_F(StoreTrouble, WhereSpaceIsLowLogsGoThatALittleKeeps) {
+  RocksOptions options = on_small_disk(Milliseconds(1));
+  options.database.body_memtable = options.database.other_memtable = 1_MiB;
+  open(options);
+  for (int i = 0; i < 40; ++i) ASSERT_TRUE(commit(200'000));
+  const auto size_of = [this](std::string_view kind) {
+    std::uintmax_t size = 0;
+    for (const auto& entry : fs::directory_iterator(directory_.path() / "mail")) {
+      std::error_code gone;
+      const std::uintmax_t octets = entry.file_size(gone);
+      if (!gone && entry.path().extension() == kind) size += octets;
+    }
+    return size;
+  };
+  while (size_of(".blob") < (6_MiB).value) std::this_thread::yield();
+  ASSERT_GT(size_of(".log"), (6_MiB).value);
+  available_ = (20_MiB).value;
+  while (size_of(".log") > (1_MiB).value) std::this_thread::yield();
+  expect_consistent(*store_);
+}
+
 TEST_F(StoreTrouble, WithoutInodesThereIsNoSpace) {
   RocksOptions options{.tick = std::chrono::hours(1)};
   std::uint64_t inodes = 100;
