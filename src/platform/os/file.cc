@@ -4,8 +4,11 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <system_error>
 
@@ -89,6 +92,22 @@ Result<void> remove_file(const fs::path& path) {
   return sync_directory(directory_of(path));
 }
 
+Result<void> link_or_copy(const fs::path& from, const fs::path& to) {
+  if (::link(from.c_str(), to.c_str()) == 0) return {};
+  if (errno != EXDEV && errno != EPERM && errno != EMLINK && errno != EOPNOTSUPP) {
+    return os_error("cannot link", to, errno);
+  }
+  std::error_code error;
+  if (!fs::copy_file(from, to, error)) return os_error("cannot copy to", to, error.value());
+  return sync_file(to);
+}
+
+Result<void> sync_file(const fs::path& path) {
+  MAIL_TRY(const Fd file, open_file(path, O_RDONLY));
+  if (::fdatasync(file.get()) != 0) return os_error("cannot sync", path, errno);
+  return {};
+}
+
 Result<void> sync_directory(const fs::path& path) {
   if (planted(Bug::no_directory_sync)) return {};
   MAIL_TRY(const Fd directory, open_file(path, O_RDONLY | O_DIRECTORY));
@@ -138,6 +157,79 @@ Result<void> AppendFile::append(std::string_view bytes) {
 Result<void> AppendFile::sync() {
   if (::fdatasync(file_.get()) != 0) return os_error("cannot sync", path_, errno);
   return {};
+}
+
+Result<PlacedFile> PlacedFile::create(const fs::path& path, unsigned mode) {
+  MAIL_TRY(Fd file, open_file(path, O_WRONLY | O_CREAT | O_EXCL, mode));
+  MAIL_TRY(sync_directory(directory_of(path)));
+  return PlacedFile(std::move(file), path);
+}
+
+Result<void> PlacedFile::allocate(std::uint64_t offset, std::uint64_t size) const {
+  if (::fallocate(file_.get(), FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
+                  static_cast<off_t>(size)) == 0 ||
+      errno == EOPNOTSUPP || errno == ENOSYS) {
+    return {};
+  }
+  return os_error("cannot get space for", path_, errno);
+}
+
+Result<void> PlacedFile::write(std::uint64_t offset,
+                               std::span<const std::string_view> parts) const {
+  constexpr std::size_t kAtOnce = 256;
+  std::array<iovec, kAtOnce> vector;
+  std::size_t done = 0;  // of the first part that is left
+  while (!parts.empty()) {
+    std::size_t count = 0;
+    for (const std::string_view part : parts.first(std::min(parts.size(), kAtOnce))) {
+      vector[count++] = {const_cast<char*>(part.data()), part.size()};  // it is only read
+    }
+    vector[0] = {static_cast<char*>(vector[0].iov_base) + done, vector[0].iov_len - done};
+    const ssize_t written =
+        ::pwritev(file_.get(), vector.data(), static_cast<int>(count), static_cast<off_t>(offset));
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return os_error("cannot write", path_, errno);
+    offset += static_cast<std::uint64_t>(written);
+    done += static_cast<std::size_t>(written);
+    while (!parts.empty() && done >= parts.front().size()) {
+      done -= parts.front().size();
+      parts = parts.subspan(1);
+    }
+  }
+  return {};
+}
+
+Result<void> PlacedFile::sync() const {
+  if (::fdatasync(file_.get()) != 0) return os_error("cannot sync", path_, errno);
+  return {};
+}
+
+Result<void> trim_file(const fs::path& path) {
+  constexpr off_t kBlocks = 512;        // stat(2) counts in these
+  constexpr off_t kRounding = 1 << 16;  // of a file system: not worth a call
+  MAIL_TRY(const Fd file, open_file(path, O_WRONLY));
+  struct stat status{};
+  if (::fstat(file.get(), &status) != 0) return os_error("cannot look at", path, errno);
+  const bool ahead = status.st_blocks * kBlocks > status.st_size + kRounding;
+  if (!ahead || status.st_nlink > 1) return {};
+  if (::ftruncate(file.get(), status.st_size) != 0) return os_error("cannot trim", path, errno);
+  return {};
+}
+
+Result<std::string> read_at(const fs::path& path, std::uint64_t offset, std::size_t size) {
+  MAIL_TRY(const Fd file, open_file(path, O_RDONLY));
+  std::string bytes(size, '\0');
+  std::size_t got = 0;
+  while (got < size) {
+    const ssize_t more =
+        ::pread(file.get(), bytes.data() + got, size - got, static_cast<off_t>(offset + got));
+    if (more < 0 && errno == EINTR) continue;
+    if (more < 0) return os_error("cannot read", path, errno);
+    if (more == 0) break;
+    got += static_cast<std::size_t>(more);
+  }
+  bytes.resize(got);
+  return bytes;
 }
 
 Result<LockFile> LockFile::take(const fs::path& path) {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -41,6 +42,10 @@ Result<void> replace_file(const std::filesystem::path& path, std::string_view co
                           unsigned mode = 0600);
 
 Result<void> remove_file(const std::filesystem::path& path);  // and syncs the directory
+// Another name for a file that is not changed any more; on another file system, or where links are
+// not to be had, a synced copy.
+Result<void> link_or_copy(const std::filesystem::path& from, const std::filesystem::path& to);
+Result<void> sync_file(const std::filesystem::path& path);  // its octets and its length
 Result<void> sync_directory(const std::filesystem::path& path);
 // Also the missing ones above it; each new one is synced into its parent.
 Result<void> make_directories(const std::filesystem::path& path, unsigned mode = 0700);
@@ -71,6 +76,30 @@ class AppendFile {
   std::filesystem::path path_;
   std::uint64_t size_ = 0;
 };
+
+// A new file, written at places that its owner chooses. What is in it is read by read_at().
+class PlacedFile {
+ public:
+  static Result<PlacedFile> create(const std::filesystem::path& path, unsigned mode = 0600);
+  // Space for what will be written there; its length stays as it is. Where the file system
+  // cannot promise any, the write will tell.
+  Result<void> allocate(std::uint64_t offset, std::uint64_t size) const;
+  // The parts one after the other, from `offset` on.
+  Result<void> write(std::uint64_t offset, std::span<const std::string_view> parts) const;
+  Result<void> sync() const;
+
+ private:
+  PlacedFile(Fd file, std::filesystem::path path)
+      : file_(std::move(file)), path_(std::move(path)) {}
+  Fd file_;
+  std::filesystem::path path_;
+};
+// What was allocated behind its end goes back; not where the file has another name, under which
+// somebody may be writing to it.
+Result<void> trim_file(const std::filesystem::path& path);
+// `size` octets from `offset` on; fewer where the file ends before.
+Result<std::string> read_at(const std::filesystem::path& path, std::uint64_t offset,
+                            std::size_t size);
 
 // Held as long as this lives; the kernel lets go when the process dies. The file names the holder.
 class LockFile {

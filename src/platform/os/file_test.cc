@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <string_view>
+#include <vector>
 
 namespace mail::os {
 namespace {
@@ -75,6 +77,49 @@ TEST_F(File, AppendedBytesStandInOrderAndAnExistingFileIsNotTakenOver) {
   }
   EXPECT_EQ(read_file(path).value(), "one two");
   EXPECT_FALSE(AppendFile::create(path));
+}
+
+TEST_F(File, PartsAreWrittenWhereTheyBelongAndReadFromThere) {
+  const fs::path path = directory_ / "placed";
+  const PlacedFile file = PlacedFile::create(path).value();
+  EXPECT_FALSE(PlacedFile::create(path));
+  ASSERT_TRUE(file.allocate(0, 1 << 20));
+  EXPECT_EQ(fs::file_size(path), 0U) << "space, not length";
+  const std::vector<std::string_view> parts(700, "ab");  // more than one call takes
+  ASSERT_TRUE(file.write(4096, parts));
+  ASSERT_TRUE(file.sync());
+  EXPECT_EQ(fs::file_size(path), 4096U + 1400U);
+  EXPECT_EQ(read_at(path, 4096 + 1396, 4).value(), "abab");
+  EXPECT_EQ(read_at(path, 4096 + 1398, 4).value(), "ab") << "the file ends there";
+  EXPECT_EQ(read_at(directory_ / "missing", 0, 1).error().code, Errc::not_found);
+}
+
+TEST_F(File, SpaceThatWasAskedForAheadGoesBack) {
+  const fs::path path = directory_ / "placed";
+  const PlacedFile file = PlacedFile::create(path).value();
+  ASSERT_TRUE(file.allocate(0, 1 << 20));
+  ASSERT_TRUE(file.write(0, std::vector<std::string_view>{"kept"}));
+  const auto taken = [&] {
+    struct stat status{};
+    EXPECT_EQ(::stat(path.c_str(), &status), 0);
+    return status.st_blocks;
+  };
+  const fs::path other = directory_ / "linked";
+  ASSERT_TRUE(link_or_copy(path, other));
+  ASSERT_TRUE(trim_file(path));
+  EXPECT_GE(taken(), 2048) << "who knows that name may be writing";
+  ASSERT_TRUE(remove_file(other));
+  ASSERT_TRUE(trim_file(path));
+  EXPECT_LE(taken(), 64 * 2);
+  EXPECT_EQ(read_file(path).value(), "kept");
+}
+
+TEST_F(File, AFileGetsAnotherNameThatOutlivesTheFirst) {
+  ASSERT_TRUE(replace_file(directory_ / "one", "content"));
+  ASSERT_TRUE(link_or_copy(directory_ / "one", directory_ / "two"));
+  ASSERT_TRUE(remove_file(directory_ / "one"));
+  EXPECT_EQ(read_file(directory_ / "two").value(), "content");
+  EXPECT_FALSE(link_or_copy(directory_ / "one", directory_ / "three"));
 }
 
 TEST_F(File, SpaceIsOfTheFileSystemThatHoldsThePath) {
