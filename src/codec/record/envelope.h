@@ -29,10 +29,18 @@ struct InlineBody {  // in the envelope itself
   std::string bytes;
   bool operator==(const InlineBody&) const = default;
 };
+struct SegmentBody {  // octets of a segment file
+  MessageId id;
+  std::uint64_t segment = 0;
+  std::uint64_t offset = 0;
+  std::uint64_t size = 0;
+  std::uint32_t checksum = 0;  // CRC32C of id and octets, as of a chunk
+  bool operator==(const SegmentBody&) const = default;
+};
 struct NoBody {  // every recipient was discarded
   bool operator==(const NoBody&) const = default;
 };
-using BodyRef = std::variant<NoBody, InlineBody, KvBody>;
+using BodyRef = std::variant<NoBody, InlineBody, KvBody, SegmentBody>;
 
 struct Envelope {
   MessageId id;

@@ -41,7 +41,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
   try_all(bytes);
   if (bytes.empty()) return 0;
-  for (const std::uint8_t version : {std::uint8_t{1}, std::uint8_t{2}}) {
+  for (const std::uint8_t version : {std::uint8_t{1}, std::uint8_t{2}, std::uint8_t{3}}) {
     std::string framed;
     Writer writer(framed, static_cast<Type>(bytes[0]), version);
     for (char c : bytes.substr(1)) writer.u8(static_cast<std::uint8_t>(c));

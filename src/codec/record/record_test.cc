@@ -126,6 +126,8 @@ std::vector<Sample> samples() {
              some_envelope(KvBody{BodyFamily::queue, kId, 3})),
       sample("envelope inline", append_envelope, parse_envelope,
              some_envelope(InlineBody{"hi\r\n"})),
+      sample("envelope in a segment", append_envelope, parse_envelope,
+             some_envelope(SegmentBody{kId, 7, 1UL << 27, 70'000, 0xC0FFEE})),
       sample("mailbox", append_mailbox, parse_mailbox, some_mailbox()),
       sample("entry", append_entry, parse_entry, some_entry()),
       sample("pending", append_pending, parse_pending, some_pending()),
@@ -136,7 +138,8 @@ std::vector<Sample> samples() {
 TEST(Record, EveryKindComesBackAsItWasWritten) {
   EXPECT_EQ(parse_event(written(append_event, some_event())).value(), some_event());
   for (const BodyRef& body : {BodyRef(NoBody{}), BodyRef(InlineBody{"a\r\n"}),
-                              BodyRef(KvBody{BodyFamily::mail, kId, 200})}) {
+                              BodyRef(KvBody{BodyFamily::mail, kId, 200}),
+                              BodyRef(SegmentBody{kId, 7, 1UL << 27, 70'000, 0xC0FFEE})}) {
     EXPECT_EQ(parse_envelope(written(append_envelope, some_envelope(body))).value(),
               some_envelope(body));
   }
@@ -175,6 +178,15 @@ TEST(Record, TheFirstVersionOfAnEnvelopeIsStillRead) {
   EXPECT_EQ(envelope.header_size, 300U);
   EXPECT_EQ(envelope.references, 2U);
   EXPECT_GT(envelope.deliveries, 1'000U);  // above any that its draft can have had
+}
+
+TEST(Record, AnEnvelopeIsOfTheThirdVersionOnlyWhereItNamesASegment) {
+  const auto version = [](const BodyRef& body) {
+    return int{written(append_envelope, some_envelope(body)).at(1)};
+  };
+  EXPECT_EQ(version(NoBody{}), 2);
+  EXPECT_EQ(version(KvBody{BodyFamily::mail, kId, 2}), 2);
+  EXPECT_EQ(version(SegmentBody{kId, 7, 0, 70'000, 0xC0FFEE}), 3);
 }
 
 TEST(Record, TheFirstVersionOfAWaitingDeliveryIsStillRead) {
@@ -216,13 +228,13 @@ TEST(Record, EveryTruncationAndEveryExcessIsNoticed) {
 
 TEST(Record, ALaterVersionIsRefusedAsNewerAndNotAsDamaged) {
   std::string bytes;
-  Writer writer(bytes, Type::envelope, 3);
+  Writer writer(bytes, Type::envelope, 4);
   writer.text("fields this program has never heard of");
   writer.finish();
   const auto envelope = parse_envelope(bytes);
   ASSERT_FALSE(envelope);
   EXPECT_EQ(envelope.error().code, Errc::store_newer);
-  EXPECT_NE(envelope.error().detail.find("version 3"), std::string::npos);
+  EXPECT_NE(envelope.error().detail.find("version 4"), std::string::npos);
 }
 
 TEST(Record, ARecordOfAnotherTypeIsDamage) {
