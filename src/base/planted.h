@@ -19,6 +19,7 @@ enum class Bug : unsigned char {
   deferral_lost,
   half_failed_group,
   id_used_twice,
+  segment_not_synced,
 };
 
 #ifdef MAIL_PLANTED_BUGS
@@ -27,7 +28,8 @@ inline bool planted(Bug bug) {
   if (name == nullptr) return false;
   constexpr std::string_view kNames[] = {
       "acknowledge_before_sync", "no_sync",       "no_directory_sync", "delete_before_remote_250",
-      "retry_after_failed_sync", "deferral_lost", "half_failed_group", "id_used_twice"};
+      "retry_after_failed_sync", "deferral_lost", "half_failed_group", "id_used_twice",
+      "segment_not_synced"};
   return name == kNames[static_cast<unsigned char>(bug)];
 }
 #else

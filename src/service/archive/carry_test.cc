@@ -246,6 +246,20 @@ TEST_F(Carry, AnExportThatFailsInTheMiddleIsUndone) {
   EXPECT_FALSE(std::filesystem::exists(file().string() + ".part"));
 }
 
+TEST_F(Carry, ABodyThatLiesInASegmentTravels) {
+  Draft draft = draft_to(*there_, kElse, kTestStart, {"bob@else.test"}, some_content(150'000));
+  const MessageId id = draft.id;
+  ASSERT_TRUE(commit_one(*there_, std::move(draft)));
+  const record::BodyRef body = run(there_->envelope(id)).value().body;
+  ASSERT_TRUE(std::holds_alternative<record::SegmentBody>(body));
+  const std::string before = picture(*there_);
+  const auto exported = to_.send(file());
+  ASSERT_TRUE(exported) << describe(exported.error());
+  const auto imported = from_.take(file());
+  ASSERT_TRUE(imported) << describe(imported.error());
+  EXPECT_EQ(picture(here_), before);
+}
+
 TEST_F(Carry, AMessageWithADamagedBodyStaysAndIsNamed) {
   fill(*there_);
   Machine machine(*there_, there_clock_);

@@ -12,6 +12,7 @@
 #include "service/store/envelope_changes.h"
 #include "service/store/ledger.h"
 #include "service/store/outcome.h"
+#include "service/store/segments.h"
 #include "service/store/staging.h"
 #include "service/store/store_state.h"
 
@@ -21,8 +22,10 @@ struct Group {
   kv::Database& db;
   kv::Batch& batch;
   StoreState& state;
+  Segments& segments;
   WallTime now;
   bool storage_low = false;             // no new mail
+  bool to_segments = false;             // its bulk is worth a sync of its own, and there is room
   std::vector<MessageId> acknowledged;  // for the journal
   EnvelopeChanges envelopes;
   // Rows that the database still shows though a change of this group has removed them.
@@ -46,26 +49,32 @@ void put_notices(Group& group, EventSeq first, std::span<const record::Notice> n
 // constructor, on the caller's thread. Drafts and staging must outlive it.
 class DraftChange final : public Change {
  public:
-  DraftChange(std::span<Draft> drafts, const Staging& staging, WallTime now);
+  DraftChange(std::span<Draft> drafts, const Staging& staging, WallTime now,
+              std::size_t least_in_segments);
   // Why the drafts cannot be kept; ask before running it.
   const Result<void>& valid() const { return valid_; }
 
   Result<void> apply(Group& group) override;
   std::size_t size() const override { return size_; }
   bool alone() const override;
+  std::size_t bulk() const override { return bulk_; }
 
  private:
   struct Prepared {
     std::string envelope;
     std::uint64_t size = 0;   // of the content
     std::string seal;         // of chunk 0; empty when the body is not in chunks
+    bool bulky = false;       // may go into a segment
     std::string chunk_sizes;  // row; only with staged chunks
     kv::Family family = kv::Family::mail_body;
     std::vector<std::string> events;
     bool keeps_body = true;
   };
   Result<Prepared> prepare(const Draft& draft, const Staging& staging, WallTime now) const;
-  void put(Group& group, const Draft& draft, const Prepared& prepared) const;
+  static record::Envelope envelope_of(const Draft& draft, std::uint64_t size, record::BodyRef body);
+  // The envelope that names the place where the body was put.
+  static std::string put_body(Group& group, const Draft& draft, Prepared& prepared);
+  void put(Group& group, const Draft& draft, Prepared& prepared) const;
   void deliver(Group& group, const Draft& draft, const Prepared& prepared,
                std::uint32_t index) const;
 
@@ -76,6 +85,7 @@ class DraftChange final : public Change {
   const Staging& staging_;
   std::vector<Prepared> prepared_;
   std::size_t size_ = 0;
+  std::size_t bulk_ = 0;
   Result<void> valid_;
 };
 

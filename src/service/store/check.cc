@@ -1,6 +1,7 @@
 // Reads the whole store and compares what must agree. Mail may come and go meanwhile: before a row
 // is called damaged for what is missing elsewhere, it is looked at again.
 #include <algorithm>
+#include <map>
 
 #include "base/text.h"
 #include "service/store/changes.h"
@@ -8,19 +9,22 @@
 #include "service/store/keys.h"
 #include "service/store/ledger.h"
 #include "service/store/rows.h"
+#include "service/store/segments.h"
 
 namespace mail::rows {
 namespace {
 
 class Checker {
  public:
-  Checker(const kv::Database& db, Damaged& damaged, const std::function<bool()>& closing)
-      : db_(db), damaged_(damaged), closing_(closing) {}
+  Checker(const kv::Database& db, const Segments& segments, Damaged& damaged,
+          const std::function<bool()>& closing)
+      : db_(db), segments_(segments), damaged_(damaged), closing_(closing) {}
 
   Result<CheckReport> run() {
     MAIL_TRY(messages());
     MAIL_TRY(orphans(kv::Family::queue_body));
     MAIL_TRY(orphans(kv::Family::mail_body));
+    MAIL_TRY(segments());
     MAIL_TRY(mailboxes());
     MAIL_TRY(check_waiting(db_, damaged_, closing_, report_));
     MAIL_TRY(events());
@@ -44,6 +48,12 @@ class Checker {
     return std::unexpected(error);
   }
 
+  Result<void> tolerate_and_name(std::string what, const Error& error) {
+    MAIL_TRY(tolerate(error));
+    complain(std::move(what), error.detail);
+    return {};
+  }
+
   Result<void> messages() {
     kv::Cursor rows = db_.scan(kv::Family::envelope, "", "");
     for (; rows.valid(); rows.next()) {
@@ -62,10 +72,10 @@ class Checker {
   }
 
   Result<void> content(const record::Envelope& envelope) {
-    if (std::holds_alternative<record::KvBody>(envelope.body)) ++report_.bodies;
+    if (!std::holds_alternative<record::InlineBody>(envelope.body)) ++report_.bodies;
     std::uint64_t offset = 0;
     for (;;) {
-      const Result<std::string> octets = body(db_, envelope.body, offset, damaged_);
+      const Result<std::string> octets = body(db_, segments_, envelope.body, offset, damaged_);
       if (!octets && octets.error().code == Errc::not_found) {
         if (there(kv::Family::envelope, envelope.id.key())) {
           complain(concat("body ", envelope.id.to_string()), "it is missing");
@@ -116,6 +126,22 @@ class Checker {
       if (there(family, rows.key()) && !there(kv::Family::envelope, id)) {
         complain(name_of(family, rows.key()), "no envelope names it");
       }
+    }
+    return {};
+  }
+
+  // More than there are keep a file too long, fewer remove it too early.
+  Result<void> segments() {
+    const std::uint64_t before = db_.sequence();
+    const auto rows = segment_rows(db_);
+    if (!rows) return tolerate_and_name("segments", rows.error());
+    MAIL_TRY(const SegmentCount count, count_segments(db_));
+    if (db_.sequence() != before || count.unread > 0) return {};
+    std::map<std::uint64_t, std::uint64_t> differ = *rows;
+    for (const auto& [number, bodies] : count.bodies) differ[number] -= bodies;
+    for (const auto& [number, difference] : differ) {
+      if (difference == 0) continue;
+      complain(concat("segment ", number), "its row and the envelopes count other bodies in it");
     }
     return {};
   }
@@ -213,6 +239,7 @@ class Checker {
   }
 
   const kv::Database& db_;
+  const Segments& segments_;
   Damaged& damaged_;
   const std::function<bool()>& closing_;
   CheckReport report_;
@@ -220,9 +247,9 @@ class Checker {
 
 }  // namespace
 
-Result<CheckReport> check(const kv::Database& db, Damaged& damaged,
+Result<CheckReport> check(const kv::Database& db, const Segments& segments, Damaged& damaged,
                           const std::function<bool()>& closing) {
-  return Checker(db, damaged, closing).run();
+  return Checker(db, segments, damaged, closing).run();
 }
 
 Result<Counters> recount(const kv::Database& db) {

@@ -29,6 +29,7 @@ Result<std::string_view> open_chunk(std::string_view key, std::string_view row);
 std::string chunk_sizes_row(std::string_view key, std::span<const std::uint64_t> sizes);
 Result<std::vector<std::uint64_t>> parse_chunk_sizes(std::string_view key, std::string_view row);
 
+// The rows of a body; one that lies in a segment has none.
 void remove_body(kv::Batch& batch, const record::BodyRef& body);
 
 }  // namespace mail

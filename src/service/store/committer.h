@@ -31,6 +31,7 @@ class Change {
   // On the committer's thread. Fails without having added anything; then only this caller fails.
   virtual Result<void> apply(Group& group) = 0;
   virtual std::size_t size() const { return 0; }  // in bytes, about
+  virtual std::size_t bulk() const { return 0; }  // of it, what may go into a segment
   virtual bool alone() const { return false; }    // reads what it changes: shares no group
   // Nobody waits for it: it may ride with the next group for kPatience (security.md 13).
   virtual bool patient() const { return false; }

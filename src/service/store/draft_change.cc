@@ -16,7 +16,8 @@ constexpr std::size_t kUsualRow = 256;  // room for most, so that writing one al
 
 }  // namespace
 
-DraftChange::DraftChange(std::span<Draft> drafts, const Staging& staging, WallTime now)
+DraftChange::DraftChange(std::span<Draft> drafts, const Staging& staging, WallTime now,
+                         std::size_t least_in_segments)
     : drafts_(drafts), staging_(staging) {
   prepared_.reserve(drafts.size());
   for (const Draft& draft : drafts) {
@@ -26,8 +27,29 @@ DraftChange::DraftChange(std::span<Draft> drafts, const Staging& staging, WallTi
       return;
     }
     size_ += draft.content.size() + prepared->envelope.size();
+    // Chunks that were staged are rows already; their body stays together.
+    prepared->bulky = !prepared->seal.empty() && draft.staged_chunks == 0 &&
+                      draft.content.size() >= least_in_segments;
+    if (prepared->bulky) bulk_ += draft.content.size();
     prepared_.push_back(std::move(*prepared));
   }
+}
+
+record::Envelope DraftChange::envelope_of(const Draft& draft, std::uint64_t size,
+                                          record::BodyRef body) {
+  return {
+      .id = draft.id,
+      .received_at = draft.received_at,
+      .reverse_path = draft.reverse_path,
+      .options = draft.options,
+      .recipients = draft.recipients,
+      .size = size,
+      .header_size = draft.header_size,
+      .references = references_of(draft),
+      .body = std::move(body),
+      .deliveries = static_cast<std::uint32_t>(draft.deliveries.size()),
+      .told = draft.carried ? draft.carried->told : 0,
+  };
 }
 
 Result<DraftChange::Prepared> DraftChange::prepare(const Draft& draft, const Staging& staging,
@@ -46,19 +68,7 @@ Result<DraftChange::Prepared> DraftChange::prepare(const Draft& draft, const Sta
   Prepared prepared;
   const bool chunked = draft.staged_chunks > 0 || draft.content.size() > kMaxInlineBody;
   prepared.size = std::accumulate(sizes.begin(), sizes.end(), std::uint64_t{0});
-  const record::Envelope envelope{
-      .id = draft.id,
-      .received_at = draft.received_at,
-      .reverse_path = draft.reverse_path,
-      .options = draft.options,
-      .recipients = draft.recipients,
-      .size = prepared.size,
-      .header_size = draft.header_size,
-      .references = references_of(draft),
-      .body = body_of(draft),
-      .deliveries = static_cast<std::uint32_t>(draft.deliveries.size()),
-      .told = draft.carried ? draft.carried->told : 0,
-  };
+  const record::Envelope envelope = envelope_of(draft, prepared.size, body_of(draft));
   prepared.envelope.reserve(kUsualRow + (chunked ? 0 : draft.content.size()));
   record::append_envelope(prepared.envelope, envelope);
   prepared.keeps_body = envelope.references > 0;
@@ -117,10 +127,27 @@ Result<void> DraftChange::apply(Group& group) {
   return {};
 }
 
-void DraftChange::put(Group& group, const Draft& draft, const Prepared& prepared) const {
+std::string DraftChange::put_body(Group& group, const Draft& draft, Prepared& prepared) {
+  if (prepared.bulky && group.to_segments) {
+    const auto family = prepared.family == kv::Family::queue_body ? record::BodyFamily::queue
+                                                                  : record::BodyFamily::mail;
+    const auto place = group.segments.place(family, draft.id, draft.content,
+                                            read_big_endian<std::uint32_t>(prepared.seal));
+    if (place) {
+      std::string envelope;
+      envelope.reserve(kUsualRow);
+      record::append_envelope(envelope, envelope_of(draft, prepared.size, *place));
+      return envelope;
+    }
+  }
   if (!prepared.seal.empty()) {
     group.batch.put(prepared.family, keys::chunk(draft.id, 0), {draft.content, prepared.seal});
   }
+  return std::move(prepared.envelope);
+}
+
+void DraftChange::put(Group& group, const Draft& draft, Prepared& prepared) const {
+  const std::string envelope = put_body(group, draft, prepared);
   if (!prepared.chunk_sizes.empty()) {
     group.batch.put(prepared.family, keys::chunk(draft.id, keys::kChunkSizes),
                     prepared.chunk_sizes);
@@ -132,7 +159,7 @@ void DraftChange::put(Group& group, const Draft& draft, const Prepared& prepared
       group.batch.remove_once(kv::Family::mail_body, keys::chunk(draft.id, i));
     }
   }
-  group.batch.put(kv::Family::envelope, draft.id.key(), prepared.envelope);
+  group.batch.put(kv::Family::envelope, draft.id.key(), envelope);
   const EventSeq first =
       group.state.put_events(group.batch, draft.id, record::EventKind::received, prepared.events);
   put_notices(group, first, draft.notices);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 #include <utility>
+#include <variant>
 
 #include "codec/record/record.h"
 #include "service/store/chunks.h"
@@ -41,7 +42,7 @@ void EnvelopeChanges::remove(kv::Batch& batch, const Row& row, MessageId message
   }
 }
 
-void EnvelopeChanges::finish(kv::Batch& batch) {
+void EnvelopeChanges::finish(kv::Batch& batch, Segments& segments) {
   for (const auto& [message, change] : changed_) {
     if (change.references == 0 && change.told == 0 && change.numbers == 0) continue;
     Row& row = read(message);
@@ -53,6 +54,8 @@ void EnvelopeChanges::finish(kv::Batch& batch) {
     remove(batch, row, message);
     if (references == 0) {
       remove_body(batch, envelope.body);
+      const auto* in_segment = std::get_if<record::SegmentBody>(&envelope.body);
+      if (in_segment != nullptr) segments.release(in_segment->segment);
       continue;
     }
     envelope.references = static_cast<std::uint32_t>(references);

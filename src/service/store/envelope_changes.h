@@ -11,6 +11,7 @@
 #include "base/ids.h"
 #include "codec/record/envelope.h"
 #include "platform/kv/database.h"
+#include "service/store/segments.h"
 
 namespace mail {
 
@@ -25,7 +26,7 @@ class EnvelopeChanges {
   // As it was before this group; null where it is gone or damaged.
   const record::Envelope* before(MessageId message);
 
-  void finish(kv::Batch& batch);
+  void finish(kv::Batch& batch, Segments& segments);
 
  private:
   struct Row {

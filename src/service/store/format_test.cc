@@ -49,7 +49,23 @@ TEST_F(StoreFormat, ANewerOneIsRefusedWithASentence) {
   EXPECT_NE(refused.error().detail.find(concat("format ", keys::kFormat + 1)), std::string::npos);
 }
 
-TEST_F(StoreFormat, TheOneBeforeIsTakenOverAlsoWhereAStartEndedInTheMiddleOfIt) {
+// Else a program of that format would open it and call each body that lies in a segment damaged.
+TEST_F(StoreFormat, TheOneWithoutSegmentsIsMarkedAsTheNewestBeforeAnythingIsKept) {
+  open();
+  const MessageId id = keep("one");
+  {
+    const auto db = database();
+    kv::Batch batch(*db);
+    batch.put(kv::Family::meta, keys::kFormatRow, keys::number(std::uint32_t{2}));
+    ASSERT_TRUE(db->write(batch, kv::Sync::yes));
+  }
+  open();
+  EXPECT_TRUE(run(store_->envelope(id)));
+  expect_consistent(*store_);
+  EXPECT_EQ(database()->get(kv::Family::meta, keys::kFormatRow), keys::number(keys::kFormat));
+}
+
+TEST_F(StoreFormat, TheFirstIsTakenOverAlsoWhereAStartEndedInTheMiddleOfIt) {
   open();
   const MessageId moved = keep("one");
   const MessageId left = keep("two");

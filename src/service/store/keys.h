@@ -14,15 +14,21 @@
 
 namespace mail::keys {
 
-inline constexpr std::uint32_t kFormat = 2;
+// 1 had the runs among the events (and no family `run`), 2 no segments.
+inline constexpr std::uint32_t kFormat = 3;
 inline constexpr std::string_view kFormatRow = "format";  // meta: kFormat
 inline constexpr std::string_view kIdsRow = "ids";        // meta: highest reserved millisecond
+inline constexpr std::string_view kSegment = "segment";   // meta: how many bodies lie in it
 
 template <typename Number>
 std::string number(Number value) {
   std::string key;
   append_big_endian(key, value);
   return key;
+}
+
+inline std::string segment(std::uint64_t segment) {
+  return std::string(kSegment) + number(segment);
 }
 
 // queue_body, mail_body: chunk 0, 1, ...; a body of several chunks has a row with their sizes.

@@ -9,14 +9,25 @@ namespace {
 
 constexpr std::size_t kWaitingReads = 4096;  // beyond that: overloaded
 
-Result<void> copy_to(kv::Database& db, const std::filesystem::path& into) {
-  const std::filesystem::path copy = into / "mail";
+namespace fs = std::filesystem;
+
+// The segments after the database, which is there under its name only when both are whole: then
+// they hold all that it names, since none goes meanwhile.
+Result<void> copy_to(kv::Database& db, Segments& segments, const fs::path& into) {
+  const fs::path copy = into / "mail";
+  const fs::path copied_segments = into / segments.directory().filename();
+  const fs::path unfinished = into / "mail.unfinished";
   std::error_code error;
-  if (std::filesystem::exists(copy, error)) {
-    return fail(Errc::already_exists, concat(copy.string(), " exists; give another directory"));
+  for (const fs::path& path : {copy, copied_segments, unfinished}) {
+    if (!fs::exists(path, error)) continue;
+    return fail(Errc::already_exists, concat(path.string(), " exists; give another directory"));
   }
   MAIL_TRY(os::make_directories(into));
-  MAIL_TRY(db.checkpoint(copy));
+  const Segments::Hold hold(segments);
+  MAIL_TRY(db.checkpoint(unfinished));
+  MAIL_TRY(segments.copy_to(copied_segments));
+  fs::rename(unfinished, copy, error);
+  if (error) return fail(Errc::io_error, concat("cannot rename ", unfinished.string()));
   return os::sync_directory(into);
 }
 
@@ -32,6 +43,7 @@ Result<std::unique_ptr<RocksMailStore>> RocksMailStore::open(const std::filesyst
 RocksMailStore::RocksMailStore(std::unique_ptr<StoreEngine> engine, const Clock& clock,
                                const RocksOptions& options)
     : clock_(clock),
+      least_in_segments_(options.segment_body.value),
       engine_(std::move(engine)),
       committer_(std::make_unique<Committer>(*engine_, options.group_bytes.value, options.tick)),
       pool_(std::make_unique<WorkerPool>(options.read_threads, kWaitingReads)) {}
@@ -92,7 +104,7 @@ Task<void> RocksMailStore::drop_staged(MessageId id) {
 
 Task<Result<void>> RocksMailStore::commit(std::span<Draft> drafts) {
   if (drafts.empty()) co_return Result<void>{};
-  DraftChange change(drafts, engine_->staging(), clock_.wall_now());
+  DraftChange change(drafts, engine_->staging(), clock_.wall_now(), least_in_segments_);
   if (!change.valid()) co_return change.valid();
   // The other machine's clock may be ahead: its ids never become ours as well.
   for (const Draft& draft : drafts) {
@@ -117,7 +129,7 @@ Task<Result<std::vector<record::Envelope>>> RocksMailStore::messages(MessageQuer
 
 Task<Result<std::string>> RocksMailStore::read_body(record::BodyRef body, std::uint64_t offset) {
   co_return co_await read([&](kv::Database& db, std::vector<DamagedRow>& damaged) {
-    return rows::body(db, body, offset, damaged);
+    return rows::body(db, engine_->segments(), body, offset, damaged);
   });
 }
 
@@ -236,13 +248,13 @@ Task<Result<void>> RocksMailStore::drop_notices(std::vector<NoticeKey> keys) {
 
 Task<Result<CheckReport>> RocksMailStore::check() {
   co_return co_await read([this](kv::Database& db, std::vector<DamagedRow>& damaged) {
-    return rows::check(db, damaged, [this] { return !engine_->is_open(); });
+    return rows::check(db, engine_->segments(), damaged, [this] { return !engine_->is_open(); });
   });
 }
 
 Task<Result<void>> RocksMailStore::backup(std::filesystem::path into) {
   co_return co_await read([&](kv::Database& db, std::vector<DamagedRow>&) -> Result<void> {
-    return copy_to(db, into);
+    return copy_to(db, engine_->segments(), into);
   });
 }
 

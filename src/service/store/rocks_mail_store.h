@@ -79,6 +79,7 @@ class RocksMailStore final : public MailStore {
   Task<void> quarantine(std::vector<DamagedRow> damaged);
 
   const Clock& clock_;
+  const std::size_t least_in_segments_;
   std::unique_ptr<StoreEngine> engine_;
   std::unique_ptr<Committer> committer_;  // stops before the engine
   std::unique_ptr<WorkerPool> pool_;      // and the pool before both

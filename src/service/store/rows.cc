@@ -43,6 +43,26 @@ Result<std::string> chunk(const kv::Database& db, kv::Family family, MessageId i
   return row;
 }
 
+Result<std::string> of_segment(const kv::Database& db, const Segments& segments,
+                               const record::SegmentBody& body, std::uint64_t offset,
+                               Damaged& damaged) {
+  if (offset >= body.size) return std::string{};
+  // Its octets outlast it until the file goes.
+  const auto named = [&] {
+    return db.contains(kv::Family::envelope, body.id.key()).value_or(true);
+  };
+  if (!named()) return fail(Errc::not_found, "the body is no longer kept");
+  Result<std::string> octets = segments.read(body);
+  if (!octets && octets.error().code == Errc::not_found && named()) {
+    octets = fail(Errc::store_corrupt, octets.error().detail);  // not: removed just now
+  }
+  if (!octets) {
+    return note(kv::Family::mail_body, keys::chunk(body.id, 0), octets.error(), body.id, damaged);
+  }
+  if (offset > 0) octets->erase(0, offset);
+  return octets;
+}
+
 }  // namespace
 
 std::string name_of(kv::Family family, std::string_view key) {
@@ -100,10 +120,13 @@ Result<std::vector<record::Envelope>> envelopes(const kv::Database& db, const Me
   return found;
 }
 
-Result<std::string> body(const kv::Database& db, const record::BodyRef& body, std::uint64_t offset,
-                         Damaged& damaged) {
+Result<std::string> body(const kv::Database& db, const Segments& segments,
+                         const record::BodyRef& body, std::uint64_t offset, Damaged& damaged) {
   if (const auto* inlined = std::get_if<record::InlineBody>(&body)) {
     return inlined->bytes.substr(std::min<std::size_t>(offset, inlined->bytes.size()));
+  }
+  if (const auto* in_segment = std::get_if<record::SegmentBody>(&body)) {
+    return of_segment(db, segments, *in_segment, offset, damaged);
   }
   const auto* kept = std::get_if<record::KvBody>(&body);
   if (kept == nullptr) return fail(Errc::not_found, "the body is no longer kept");

@@ -6,6 +6,7 @@
 #include <functional>
 #include <vector>
 
+#include "service/store/segments.h"
 #include "service/store/store_state.h"
 
 namespace mail::rows {
@@ -15,8 +16,8 @@ using Damaged = std::vector<DamagedRow>;
 Result<record::Envelope> envelope(const kv::Database& db, MessageId id, Damaged& damaged);
 Result<std::vector<record::Envelope>> envelopes(const kv::Database& db, const MessageQuery& query,
                                                 Damaged& damaged);
-Result<std::string> body(const kv::Database& db, const record::BodyRef& body, std::uint64_t offset,
-                         Damaged& damaged);
+Result<std::string> body(const kv::Database& db, const Segments& segments,
+                         const record::BodyRef& body, std::uint64_t offset, Damaged& damaged);
 // A chunk that belongs to no message yet; a damaged one is nobody's to be told of.
 Result<std::string> staged(const kv::Database& db, MessageId id, std::uint32_t number);
 Result<std::vector<SequencedEvent>> events_after(const kv::Database& db, EventSeq cursor,
@@ -46,7 +47,7 @@ Result<std::vector<DueNotice>> notices(const kv::Database& db, MessageId message
 
 // Reads everything and compares what can be compared, also while mail comes and goes. Gives up with
 // store_unhealthy once `closing` says so: the store cannot be reopened under a reader.
-Result<CheckReport> check(const kv::Database& db, Damaged& damaged,
+Result<CheckReport> check(const kv::Database& db, const Segments& segments, Damaged& damaged,
                           const std::function<bool()>& closing);
 // A part of it: the schedule, the notices, and the references of envelopes to all that names them.
 Result<void> check_waiting(const kv::Database& db, Damaged& damaged,

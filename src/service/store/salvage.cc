@@ -11,6 +11,7 @@
 #include "service/store/entry_sums.h"
 #include "service/store/keys.h"
 #include "service/store/rows.h"
+#include "service/store/segments.h"
 
 namespace mail {
 namespace {
@@ -320,6 +321,10 @@ Result<Salvaged> salvage_store(const std::filesystem::path& state_dir, const Clo
   }
   if (!salvaged.files.empty()) salvaged.kept_in = aside;
   if (!broken.empty()) {
+    // Rows that count what lies in segments may go, and so may all that names what lies there.
+    const Segments segments(state_dir / "segments", 0);
+    MAIL_TRY(segments.copy_to(aside / "segments"));
+    MAIL_TRY(segments.distrust());
     MAIL_TRY(kv::give_up(directory, aside, broken));
     // Where the log is damaged as well, the engine knows what to do.
     if (const auto db = kv::Database::open(directory, options.database)) {

@@ -29,6 +29,7 @@ StoreEngine::StoreEngine(const std::filesystem::path& state_dir, const Clock& cl
       options_(std::move(options)),
       ids_(clock, options_.node),
       staging_(options_.max_staged.value),
+      segments_(state_dir / "segments", options_.segment_file.value),
       journal_(state_dir / "journal") {}
 
 StoreEngine::~StoreEngine() {
@@ -40,18 +41,31 @@ StoreEngine::~StoreEngine() {
 
 bool StoreEngine::write(std::span<Change* const> changes) {
   batch_->clear();
-  Group group{*db_, *batch_, *state_, clock_.wall_now(), storage_low_, {}, EnvelopeChanges(*db_),
-              {},   false};
+  std::size_t bulk = 0;
+  for (const Change* change : changes) bulk += change->bulk();
+  Group group{*db_,
+              *batch_,
+              *state_,
+              segments_,
+              clock_.wall_now(),
+              storage_low_,
+              bulk >= options_.segment_group.value && room_for_segments_,
+              {},
+              EnvelopeChanges(*db_),
+              {},
+              false};
   for (Change* change : changes) change->result = change->apply(group);
-  group.envelopes.finish(*batch_);
+  group.envelopes.finish(*batch_, segments_);
   if (batch_->empty()) return true;
   state_->finish(*batch_);
+  segments_.finish(*batch_);
   const std::uint64_t reserve = ids_.wanted();
   if (reserve > 0) batch_->put(kv::Family::meta, keys::kIdsRow, keys::number(reserve));
   const bool late = planted(Bug::acknowledge_before_sync);
   // A cut may tear a hole into what is not synced: the chunks must not fall into one that the
   // record which names them survives.
   Result<void> written = group.names_chunks ? db_->sync() : Result<void>{};
+  if (written) written = segments_.write();
   if (written) written = db_->write(*batch_, late ? kv::Sync::no : kv::Sync::yes);
   if (!written) {
     fail_group(changes, written.error());
@@ -59,7 +73,7 @@ bool StoreEngine::write(std::span<Change* const> changes) {
   }
   if (reserve > 0) ids_.reserved(reserve);
   ++groups_;
-  wrote(*db_, batch_->size());
+  wrote(*db_, batch_->size() + segments_.placed_bytes());
   for (const MessageId& id : group.acknowledged) staging_.forget(id);
   write_journal(group.acknowledged);
   publish();
@@ -68,6 +82,7 @@ bool StoreEngine::write(std::span<Change* const> changes) {
 
 void StoreEngine::fail_group(std::span<Change* const> group, const Error& error) {
   full_ = error.code == Errc::storage_full;
+  sync_failed_ = sync_failed_ || !full_;
   open_ = false;
   log::error("store.write_failed", {{"why", describe(error)}, {"waiting", group.size()}});
   const Errc code = error.code == Errc::storage_full ? Errc::storage_full : Errc::store_unhealthy;
@@ -110,6 +125,8 @@ bool StoreEngine::tick() {
     }
   }
   look_after_journal();
+  if (!room_for_segments_) segments_.end_files();  // or what one holds is there until a restart
+  segments_.sweep();
   const std::uint64_t wanted = ids_.wanted();
   if (planted(Bug::acknowledge_before_sync)) return db_->start_flush().has_value();
   if (wanted == 0) return true;
@@ -152,6 +169,8 @@ void StoreEngine::look_at_space(const kv::Database& db) {
   space_tight_ = space->available < reserve + unflushed + kHeadroom &&
                  space->available >= unflushed + kWorthFlushing;
   const bool low = space->available < reserve || space->inodes_available < inodes;
+  // They ask for steps ahead, which the reserve is not for.
+  room_for_segments_ = space->available >= reserve + Segments::kFiles * Segments::kStep;
   if (!low && given) options_.reserve->hold();
   if (storage_low_.exchange(low) == low) return;
   log::warning(
@@ -228,6 +247,7 @@ bool StoreEngine::recover() {
   const Result<void> done = reopen();
   if (!done) {
     full_ = done.error().code == Errc::storage_full;
+    sync_failed_ = sync_failed_ || !full_;
     db_.reset();
     log::error("store.reopen_failed", {{"why", describe(done.error())}});
     return false;

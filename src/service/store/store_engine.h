@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <shared_mutex>
 #include <unordered_map>
 
@@ -17,6 +18,7 @@
 #include "service/store/changes.h"
 #include "service/store/id_source.h"
 #include "service/store/journal.h"
+#include "service/store/segments.h"
 
 namespace mail {
 
@@ -25,6 +27,11 @@ struct RocksOptions {
   kv::Options database = {};
   ByteCount group_bytes = 2_MiB;  // of one commit group; more in one sync is slower
   ByteCount max_staged = 1_GiB;   // chunks of messages still arriving
+  // Bodies of this size go into segments where a group has that much of them: to sync two files is
+  // dearer for a lone message than to write it twice.
+  ByteCount segment_body = 16_KiB;
+  ByteCount segment_group = 128_KiB;
+  ByteCount segment_file = 256_MiB;
   std::size_t read_threads = 2;
   Milliseconds tick{1000};  // how often space, ids and journal are looked after
   // Tests put their own here; the default asks the file system that holds the store.
@@ -52,6 +59,7 @@ class StoreEngine final : public GroupWriter {
 
   IdSource& ids() { return ids_; }
   Staging& staging() { return staging_; }
+  Segments& segments() { return segments_; }
   // A chunk that staging() admitted, unsynced. store_unhealthy: it went with a reopening.
   Result<void> write_chunk(MessageId id, std::uint32_t number, std::string_view octets);
   bool storage_low() const { return storage_low_ || full_; }
@@ -89,6 +97,7 @@ class StoreEngine final : public GroupWriter {
   bool give_reserve(os::Reserve::Part part);
   bool tables_fit() const;
   std::uint64_t logs_size() const;  // in octets, on disk
+  Result<void> sync_logs() const;
   void wrote(const kv::Database& db, std::uint64_t bytes);
   bool room_to_reopen();
   void look_after_journal();
@@ -101,6 +110,9 @@ class StoreEngine final : public GroupWriter {
   const RocksOptions options_;
   IdSource ids_;
   Staging staging_;
+  Segments segments_;
+  std::optional<Segments::Hold> all_segments_stay_;
+  bool sync_failed_ = false;  // in this life: what the logs show need not be on disk
   Journal journal_;
 
   mutable std::shared_mutex door_;  // exclusive only to close and reopen
@@ -114,6 +126,7 @@ class StoreEngine final : public GroupWriter {
 
   std::atomic<bool> storage_low_ = false;
   std::atomic<bool> space_tight_ = false;  // a flush fits, perhaps for the last time
+  std::atomic<bool> room_for_segments_ = false;
   std::atomic<bool> full_ = false;
   std::atomic<std::uint64_t> unlooked_ = 0;  // bytes written since the last look at space
   bool stopped_cleanly_ = false;             // the life before this one

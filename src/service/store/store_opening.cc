@@ -93,9 +93,23 @@ Result<void> StoreEngine::open_database() {
   kv::Options options = options_.database;
   options.when_full = [this] { return give_reserve(os::Reserve::Part::most); };
   options.keep_logs = !tables_fit();
+  // What is replayed is written to tables, or else stays in logs, whose end a killed process may
+  // not have synced: it is on disk before a segment goes because of it.
+  all_segments_stay_.reset();
+  if (options.keep_logs && sync_failed_) all_segments_stay_.emplace(segments_);
+  if (options.keep_logs && !sync_failed_) MAIL_TRY(sync_logs());
   MAIL_TRY(db_, kv::Database::open(directory_, options));
   batch_ = std::make_unique<kv::Batch>(*db_);
   return check_format();
+}
+
+Result<void> StoreEngine::sync_logs() const {
+  std::error_code error;
+  fs::directory_iterator entry(directory_, error);
+  for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
+    if (entry->path().extension() == ".log") MAIL_TRY(os::sync_file(entry->path()));
+  }
+  return {};
 }
 
 Result<void> StoreEngine::check_format() {
@@ -115,11 +129,16 @@ Result<void> StoreEngine::check_format() {
                 concat(directory_.string(), " has format ", format, "; this program reads up to ",
                        keys::kFormat, ". Start the newer program, or restore a backup."));
   }
-  return format < keys::kFormat ? move_runs() : Result<void>{};
+  if (format == keys::kFormat) return {};
+  batch_->clear();
+  if (format == 1) MAIL_TRY(move_runs());
+  // From here on a program of an earlier format would miss what it reads elsewhere, or not at all.
+  batch_->put(kv::Family::meta, keys::kFormatRow, keys::number(keys::kFormat));
+  return db_->write(*batch_, kv::Sync::yes);
 }
 
 // Of format 1, which had them among the events. Batch by batch, so that a start that ends in the
-// middle is gone on with by the next; the format is the last to be written.
+// middle is gone on with by the next; the last is written with the new format.
 Result<void> StoreEngine::move_runs() {
   constexpr std::size_t kBatch = 4 << 20;
   kv::Cursor runs = db_->scan_prefix(kv::Family::event, keys::kRuns);
@@ -130,9 +149,7 @@ Result<void> StoreEngine::move_runs() {
     MAIL_TRY(db_->write(*batch_, kv::Sync::no));
     batch_->clear();
   }
-  MAIL_TRY(runs.status());
-  batch_->put(kv::Family::meta, keys::kFormatRow, keys::number(keys::kFormat));
-  return db_->write(*batch_, kv::Sync::yes);
+  return runs.status();
 }
 
 // A power cut may write a later block of the log and not an earlier one. Then all that was promised
@@ -162,6 +179,8 @@ Result<void> StoreEngine::salvage(std::span<const MessageId> promised) {
     if (error) return fail(Errc::io_error, concat("cannot copy ", path.string(), " aside"));
   }
   log::error("store.damaged_log", {{"kept_in", aside.string()}});
+  MAIL_TRY(segments_.copy_to(aside / "segments"));
+  MAIL_TRY(segments_.distrust());
   {
     kv::Options options = options_.database;
     options.recovery = nothing_promised_is_behind_the_damage(promised) ? kv::Recovery::up_to_damage
@@ -183,7 +202,9 @@ Result<void> StoreEngine::load() {
   for (const DamagedRow& row : damaged) set_aside(*db_, *batch_, row);
   state_->finish(*batch_);  // what was repaired
   MAIL_TRY(remove_left_chunks());
+  MAIL_TRY(segments_.load(*db_, *batch_));
   if (!batch_->empty()) MAIL_TRY(db_->write(*batch_, kv::Sync::yes));
+  MAIL_TRY(segments_.loaded());
   const std::lock_guard lock(published_mutex_);
   counters_ = state_->totals();
   bytes_.clear();

@@ -24,9 +24,9 @@ class StoreTrouble : public testing::Test {
     store_ = std::move(opened).value();
     return *store_;
   }
-  // With a disk of 1 GiB of which `available_` is free.
+  // With a disk of 1 GiB of which `available_` is free, and all bodies in the database.
   RocksOptions on_small_disk(Milliseconds tick = std::chrono::hours(1)) {
-    RocksOptions options{.tick = tick};
+    RocksOptions options{.segment_group = 1_GiB, .tick = tick};
     options.space = [this](const fs::path&) -> Result<os::Space> {
       return os::Space{(1_GiB).value, available_};
     };
@@ -71,7 +71,8 @@ TEST_F(StoreTrouble, ADiskThatStaysFullIsSaidToBeFullAndIsOverWhenThereIsSpace) 
 
 TEST_F(StoreTrouble, WhatIsHeldForAFullDiskIsGivenAndHeldAgain) {
   const auto faults = std::make_shared<kv::Faults>();
-  RocksOptions options{.database = {.faults = faults}, .tick = std::chrono::hours(1)};
+  RocksOptions options{
+      .database = {.faults = faults}, .segment_group = 1_GiB, .tick = std::chrono::hours(1)};
   options.space = [this](const fs::path&) -> Result<os::Space> {
     return os::Space{(1_GiB).value, available_};
   };
@@ -236,7 +237,7 @@ TEST_F(StoreTrouble, AMessageWhoseChunksWentWithAReopeningIsNotKept) {
   ASSERT_TRUE(engine->write_chunk(draft.id, 1, "body"));
   draft.staged_chunks = 1;
   draft.size += 4;
-  DraftChange change(drafts, engine->staging(), kTestStart);
+  DraftChange change(drafts, engine->staging(), kTestStart, SIZE_MAX);
   ASSERT_TRUE(change.valid());
   ASSERT_TRUE(engine->recover());
   std::vector<Change*> group{&change};
