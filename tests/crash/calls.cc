@@ -69,6 +69,18 @@ MAIL_SEAM ssize_t writev(int file, const iovec* parts, int count) {
   }
   return disk->write(file, all.data(), all.size());
 }
+MAIL_SEAM ssize_t pwritev64(int file, const iovec* parts, int count, off_t offset) {
+  Disk* disk = Disk::of(file);
+  if (disk == nullptr) return ::syscall(SYS_pwritev, file, parts, count, offset, 0);
+  std::string all;
+  for (int i = 0; i < count; ++i) {
+    all.append(static_cast<const char*>(parts[i].iov_base), parts[i].iov_len);
+  }
+  return disk->pwrite(file, all.data(), all.size(), offset);
+}
+MAIL_SEAM ssize_t pwritev(int file, const iovec* parts, int count, off_t offset) {
+  return pwritev64(file, parts, count, offset);
+}
 MAIL_SEAM ssize_t pwrite64(int file, const void* bytes, size_t size, off_t offset) {
   Disk* disk = Disk::of(file);
   if (disk != nullptr) return disk->pwrite(file, static_cast<const char*>(bytes), size, offset);

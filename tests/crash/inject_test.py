@@ -19,9 +19,9 @@ FAULTS = [("fdatasync", "EIO", "1"), ("fdatasync", "EIO", "3+5"), ("fdatasync", 
 
 
 class InjectedErrors(unittest.TestCase):
-    def send(self, ledger, daemon, token):
+    def send(self, ledger, daemon, token, lines):
         """The code of the reply that decided; 0: the connection was closed."""
-        body = f"{token} " * 400 + "\r\n"
+        body = f"{token} " * 400 + "\r\n" + "some words\r\n" * lines
         try:
             with Smtp(daemon.port("mx", "none")) as smtp:
                 smtp.ehlo()
@@ -39,12 +39,12 @@ class InjectedErrors(unittest.TestCase):
             ledger.acknowledge(token)
         return reply.code
 
-    def run_fault(self, calls, error, when):
+    def run_fault(self, calls, error, when, lines=0):
         """Mail before, under and after the fault; how many were refused, and how long after it."""
         ledger, codes = Ledger(), []
         with Daemon(accounts=[ACCOUNT], domains=["yahoo.test"], listeners=[("mx", "none")]) as daemon:
             def send():
-                codes.append(self.send(ledger, daemon, f"t{len(codes)}"))
+                codes.append(self.send(ledger, daemon, f"t{len(codes)}", lines))
                 return codes[-1]
             self.assertEqual({250}, {send() for _ in range(5)})
             strace = subprocess.Popen(["strace", "-f", "-qq", "-o", "/dev/null", "-p", str(daemon.process.pid)]
@@ -78,6 +78,13 @@ class InjectedErrors(unittest.TestCase):
                 count, longest = self.run_fault(call, error, when)
                 refused.append(f"{call} {error} {when}: {count} refused, again after {longest:.1f} s")
         print("\n".join(refused))
+
+    def test_a_segment_that_cannot_be_written(self):
+        for error in ("EIO", "ENOSPC"):
+            with self.subTest(error=error):
+                count, longest = self.run_fault("pwritev", error, "1+1", lines=15_000)  # worth a segment each
+                print(f"pwritev {error}: {count} refused, again after {longest:.1f} s")
+                self.assertGreater(count, 0)
 
 
 def contents_of(daemon):

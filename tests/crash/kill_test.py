@@ -40,8 +40,9 @@ POINTS = {"write.before": 300, "write.after": 300, "sync.before": 300, "sync.aft
           "acknowledge.before": 200, "acknowledge.after": 200, "final_dot.before": 60, "final_dot.after": 60,
           "remote_250.after": 60, "settle.before": 40, "settle.after": 40, "retry_update.before": 10,
           "retry_update.after": 10, "dsn_spool.before": 4, "dsn_spool.after": 4, "blob_write.before": 2,
-          "blob_write.after": 2, "staging.before": 3, "staging.after": 3, "directory_sync.before": 12,
-          "directory_sync.after": 12, "journal.before": 200, "journal.after": 200}
+          "blob_write.after": 2, "segment_write.before": 10, "segment_write.after": 10,
+          "segment_sync.before": 10, "segment_sync.after": 10, "staging.before": 3, "staging.after": 3,
+          "directory_sync.before": 12, "directory_sync.after": 12, "journal.before": 200, "journal.after": 200}
 KILLER = ROOT / "build" / TREE / "bin" / "libmail_kill_at.so"
 
 

@@ -17,7 +17,7 @@ PROGRAM = ROOT / "build" / TREE / "bin" / "mail_crash"
 RUN = [sys.executable, str(ROOT / "tests" / "run.py")]
 
 BUGS = ["acknowledge_before_sync", "no_sync", "no_directory_sync", "delete_before_remote_250",
-        "retry_after_failed_sync", "deferral_lost", "half_failed_group", "id_used_twice"]
+        "retry_after_failed_sync", "deferral_lost", "half_failed_group", "id_used_twice", "segment_not_synced"]
 # What is tried, in order, whatever the bug: name, command.
 HARNESS = [("power cuts", [str(PROGRAM), "cuts", "200"]),
            ("failing operations", [str(PROGRAM), "faults", "60"]),

@@ -35,6 +35,10 @@ RocksOptions small_options() {
   options.database.other_memtable = ByteCount{64 << 10};
   options.database.block_cache = ByteCount{1 << 20};
   options.tick = Milliseconds(3);
+  // So that some groups are worth a segment and files fill, empty and go.
+  options.segment_body = ByteCount{6 << 10};
+  options.segment_group = ByteCount{24 << 10};
+  options.segment_file = ByteCount{300 << 10};
   options.space = [](const std::filesystem::path&) -> Result<os::Space> {
     return os::Space{1ULL << 40, 1ULL << 40};
   };
@@ -230,7 +234,7 @@ void World::keep_new(Worker& worker) {
     message.recipients = 1 + worker.dice() % 3;
     message.tried = Stage::kept;
     Draft draft = draft_of(worker, message);
-    if (message.size > kChunk) {
+    if (message.size > kChunk && worker.dice() % 3 == 0) {
       const std::string content = std::move(draft.content);
       if (!stage(worker, draft, content)) {
         run(store_->drop_staged(draft.id));

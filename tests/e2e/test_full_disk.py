@@ -4,6 +4,7 @@ is room, and every message that was answered 250 is there byte for byte (issue 5
 Takes root, and loop devices."""
 import collections
 import hashlib
+import itertools
 import os
 import re
 import shutil
@@ -23,7 +24,9 @@ from lib.smtp import Closed, message, stuffed
 
 SOON = 10 * ALLOWANCE  # seconds from when there is room until mail is taken
 CLIENTS = 2 if SLOW else 6
-SMALL, LARGE = "some words\r\n" * 40, "more words\r\n" * 30_000  # the large one is staged in chunks
+# The middle one is worth a segment of its own, the large one is staged in chunks.
+SMALL, MIDDLE, LARGE = ("some words\r\n" * lines for lines in (40, 17_000, 30_000))
+BODIES = {0: (SMALL, MIDDLE), 1: (LARGE, MIDDLE)}  # by client, in turn; the others send small ones
 
 
 class Ledger:
@@ -34,11 +37,11 @@ class Ledger:
         self.sent, self.acknowledged = {}, set()
         self.codes, self.wrong, self.number = collections.Counter(), [], 0
 
-    def make(self, local, large=False):
+    def make(self, local, body=SMALL):
         with self.lock:
             self.number += 1
             token = f"{'local' if local else 'away'}-{self.number}"
-        content = message(token, body=f"{token}\r\n{LARGE if large else SMALL}").encode()
+        content = message(token, body=f"{token}\r\n{body}").encode()
         self.sent[token] = hashlib.sha256(content).hexdigest()
         return token, content
 
@@ -57,6 +60,7 @@ class Client(threading.Thread):
     def __init__(self, daemon, ledger, who):
         super().__init__(daemon=True)
         self.daemon_, self.ledger, self.who = daemon, ledger, who
+        self.bodies = itertools.cycle(BODIES.get(who, (SMALL,)))
         self.enough = threading.Event()
         self.start()
 
@@ -72,7 +76,7 @@ class Client(threading.Thread):
             self.ledger.wrong.append(f"client {self.who}: {error!r}")
 
     def one(self, smtp):
-        token, content = self.ledger.make(self.who == 0, self.who == 1)
+        token, content = self.ledger.make(self.who == 0, next(self.bodies))
         code = smtp.cmd("MAIL FROM:<tom@elsewhere.test>", 250, 452).code
         if code == 250:
             smtp.cmd(f"RCPT TO:<{JERRY if self.who == 0 else 'bob@away.test'}>", 250)
@@ -137,6 +141,9 @@ class SmallDisk(unittest.TestCase):
         lines = self.daemon.raw_log
         return "\n".join([line for line in lines[:-15] if '"event":"store.' in line][-60:] + lines[-15:])
 
+    def some_lie_in_segments(self):
+        self.assertTrue(any((self.folder / "state" / "segments").glob("*.seg")))
+
     def refused(self):
         return self.ledger.codes["mail", 452]
 
@@ -197,6 +204,7 @@ class SmallDisk(unittest.TestCase):
     # --- by others, at once, under load --------------------------------------------------------------
     def live_through(self, fill):
         self.send_until(lambda: len(self.ledger.acknowledged) > 100, "mail is taken")
+        self.some_lie_in_segments()
         fill()
         self.wait(lambda: self.refused() > 40, "452 at MAIL")
         self.assertTrue(self.daemon.json("status")["store"]["storage_low"])
@@ -229,6 +237,7 @@ class OfMail(SmallDisk):
         # Clients 0 and 1 fill it: their mail stays. It is refused before it is full.
         self.send_until(lambda: self.refused() > 20, "452 at MAIL", 60)
         self.stop_clients()
+        self.some_lie_in_segments()
         self.assertGreater(self.disk.room(), 2 * MIB)
         self.assertGreater(sum(len(LARGE) for token in self.ledger.acknowledged), self.SIZE // 4)
         self.what_waits_is_delivered()

@@ -77,7 +77,13 @@ void about_to_sync(int file, std::string_view when) {
   struct stat status{};
   if (::fstat(file, &status) == 0 && S_ISDIR(status.st_mode))
     return reached("directory_sync", when);
-  if (path_of(file).ends_with(".log")) reached("sync", when);
+  const std::string path = path_of(file);
+  if (path.ends_with(".log")) reached("sync", when);
+  if (path.ends_with(".seg")) reached("segment_sync", when);
+}
+
+void about_to_place(int file, std::string_view when) {
+  if (path_of(file).ends_with(".seg")) reached("segment_write", when);
 }
 
 // "250 2.0.0 " and an id is an acknowledgement.
@@ -113,6 +119,15 @@ MAIL_SEAM ssize_t write(int file, const void* bytes, size_t size) {
   const ssize_t done = ::syscall(SYS_write, file, bytes, size);
   if (watching()) about_to_write(file, view, ".after");
   return done;
+}
+MAIL_SEAM ssize_t pwritev64(int file, const iovec* parts, int count, off_t offset) {
+  if (watching()) about_to_place(file, ".before");
+  const ssize_t done = ::syscall(SYS_pwritev, file, parts, count, offset, 0);
+  if (watching()) about_to_place(file, ".after");
+  return done;
+}
+MAIL_SEAM ssize_t pwritev(int file, const iovec* parts, int count, off_t offset) {
+  return pwritev64(file, parts, count, offset);
 }
 MAIL_SEAM int fdatasync(int file) {
   if (watching()) about_to_sync(file, ".before");
