@@ -64,6 +64,7 @@ std::string run_one(const Fault& fault, std::uint64_t seed, Sums& sums) {
   Dice dice(seed);
   World world(disk, dice());
   world.expect_errors();
+  if (seed % 4 == 0) world.little_space();
   const bool in_recovery = dice() % 3 == 0;  // of a life that ended with a cut
   if (in_recovery) {
     if (!world.open()) return world.why();

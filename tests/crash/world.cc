@@ -1,7 +1,9 @@
 #include "world.h"
 
 #include <algorithm>
+#include <atomic>
 #include <map>
+#include <memory>
 #include <thread>
 
 #include "base/executor.h"
@@ -92,8 +94,15 @@ void World::jump_clock() {
 }
 
 bool World::open(bool with_control) {
+  RocksOptions options = small_options();
+  if (little_space_) {
+    const auto looks = std::make_shared<std::atomic<unsigned>>(0);
+    options.space = [looks](const std::filesystem::path&) -> Result<os::Space> {
+      return os::Space{1ULL << 40, ++*looks % 3 == 1 ? 1ULL << 20 : 1ULL << 40};
+    };
+  }
   Result<std::unique_ptr<RocksMailStore>> store =
-      RocksMailStore::open(disk_.root(), clock_, small_options());
+      RocksMailStore::open(disk_.root(), clock_, std::move(options));
   if (!store) {
     why_ = describe(store.error());
     return false;

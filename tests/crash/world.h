@@ -62,6 +62,8 @@ class World {
   const std::vector<std::string>& findings() const { return findings_; }
   // Errors are expected, and only their kind is looked at: faults of the disk.
   void expect_errors() { errors_expected_ = true; }
+  // Now and then hardly any is left, as others come and go: also where the stores open.
+  void little_space() { little_space_ = true; }
   void single() { workers_ = 1; }
   void jump_clock();
 
@@ -110,6 +112,7 @@ class World {
   std::vector<std::string> findings_;
   std::string why_;
   bool errors_expected_ = false;
+  bool little_space_ = false;
 };
 
 std::string content_of(std::uint64_t seed, std::size_t size);
