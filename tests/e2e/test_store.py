@@ -144,6 +144,44 @@ class Store(unittest.TestCase):
         self.assertEqual(CONFIG, self.daemon.start(expect_ready=False))
         self.assertIn("newer", "\n".join(self.daemon.raw_log))
 
+    def refuses_to_start(self, *words):
+        self.assertEqual(BAD_DATA, self.daemon.start(expect_ready=False))
+        said = self.daemon.raw_log[-1]
+        for word in words:
+            self.assertIn(word, said)
+
+    def test_without_its_accounts_no_mail_is_refused_for_ever(self):
+        self.send("kept")
+        self.assertEqual(0, self.daemon.stop())
+        control, aside = self.daemon.state / "control.db", self.daemon.folder / "control.db"
+        control.rename(aside)
+        self.refuses_to_start(str(control), "is missing", "backup", "an empty file")
+        self.assertFalse(control.exists())
+        control.touch(0o600)
+        control.write_bytes(aside.read_bytes()[:5000])
+        self.refuses_to_start(str(control), "malformed", "backup")
+        control.write_bytes(b"")  # as it says
+        self.daemon.start()
+        self.assertEqual([], self.daemon.json("account", "list"))
+        self.assertEqual(0, self.daemon.stop())
+        aside.rename(control)
+        self.daemon.start()
+        self.send("still taken")
+        self.assertEqual(["kept", "still taken"], [row["subject"] for row in self.daemon.mailbox(JERRY)])
+
+    def test_without_the_mail_that_names_them_no_bodies_are_removed(self):
+        self.assertEqual(0, self.daemon.stop())
+        mail, aside = self.daemon.state / "mail", self.daemon.folder / "mail"
+        body = self.daemon.state / "segments" / "7.seg"
+        body.write_bytes(b"a body")
+        mail.rename(aside)
+        self.refuses_to_start(str(mail), "is missing", "backup")
+        self.assertEqual(b"a body", body.read_bytes())
+        self.assertFalse(mail.exists())
+        aside.rename(mail)
+        self.daemon.start()
+        self.send("still taken")
+
     def test_a_stop_waits_for_nobody_for_ever(self):
         smtp = self.daemon.connect("mx", "none")
         smtp.ehlo()

@@ -28,6 +28,29 @@ Result<void> check_rights(const std::filesystem::path& folder) {
                      ". Give that folder to the user who starts the server, or name another"));
 }
 
+// A part that somebody moved away is not made anew: without accounts all their mail would be
+// refused for ever, and bodies in segments that no mail names would be taken for nobody's.
+Result<void> check_whole(const std::filesystem::path& folder) {
+  std::error_code ignored;
+  const auto there = [&](const char* name) {
+    return std::filesystem::exists(folder / name, ignored);
+  };
+  const std::filesystem::path segments = folder / "segments";
+  if (there("mail") && !there("control.db")) {
+    return fail(
+        Errc::store_corrupt,
+        concat((folder / "control.db").string(), " is missing, and with it all domains and ",
+               "accounts, though mail is there. Put it back; to begin with none, make it an ",
+               "empty file of mode 0600"));
+  }
+  if (!there("mail") && there("segments") && !std::filesystem::is_empty(segments, ignored)) {
+    return fail(Errc::store_corrupt,
+                concat((folder / "mail").string(), " is missing, though bodies of its mail are in ",
+                       segments.string(), ". Put it back"));
+  }
+  return {};
+}
+
 // Enough for the stores to be opened, and settled into.
 constexpr std::uint64_t kRoomToOpen = 4 << 20;
 constexpr std::uint64_t kInodesToOpen = 16;
@@ -58,7 +81,9 @@ Result<std::unique_ptr<State>> State::open(const std::filesystem::path& folder,
   if (!lock) return std::unexpected(lock.error());
   auto state = std::make_unique<State>(std::move(*lock));
   RocksOptions options = store_options(folder);
+  MAIL_TRY(check_whole(folder));
   MAIL_TRY(state->control, ControlStore::open(folder / "control.db"));
+  MAIL_TRY(os::sync_directory(folder));  // its name is there before any mail is
   MAIL_TRY(state->store, RocksMailStore::open(folder, clock, std::move(options)));
   MAIL_TRY(state->reports, feedback::ReportStore::open(folder / "reports.db"));
   return state;
