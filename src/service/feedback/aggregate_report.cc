@@ -85,14 +85,19 @@ ReportRow row_of(const Element& record) {
   return out;
 }
 
+std::int64_t second_of(const Element& range, std::string_view name) {
+  const std::uint64_t second = parse_number(range.text_of(name)).value_or(0);
+  return static_cast<std::int64_t>(std::min<std::uint64_t>(second, kLastSecond));
+}
+
 void take_metadata(AggregateReport& report, const Element& metadata) {
   report.org_name = text_of(metadata, "org_name");
   report.email = text_of(metadata, "email");
   report.extra_contact_info = text_of(metadata, "extra_contact_info");
   report.report_id = text_of(metadata, "report_id");
   const Element& range = child_of(metadata, "date_range");
-  report.begin = static_cast<std::int64_t>(parse_number(range.text_of("begin")).value_or(0));
-  report.end = static_cast<std::int64_t>(parse_number(range.text_of("end")).value_or(0));
+  report.begin = second_of(range, "begin");
+  report.end = second_of(range, "end");
   for (const Element& error : metadata.children) {
     if (error.name == "error") report.errors.push_back(error.text);
   }

@@ -18,6 +18,8 @@ namespace mail::feedback {
 // A report of more is not read: what becomes of it in memory is many times what stands in a mail.
 inline constexpr std::size_t kMaxRowsRead = 10'000;
 inline constexpr std::size_t kMaxElements = 25 * kMaxRowsRead;
+// Of the year 9999: what lies behind it is no date of a report.
+inline constexpr std::int64_t kLastSecond = 253'402'300'799;
 
 struct PolicyOverride {
   std::string type;  // "other" where it is none of the list
@@ -71,7 +73,7 @@ struct AggregateReport {
   std::string email;
   std::string extra_contact_info;
   std::string report_id;
-  std::int64_t begin = 0;  // seconds since 1970, UTC
+  std::int64_t begin = 0;  // seconds since 1970, UTC; as read from 0 to kLastSecond
   std::int64_t end = 0;
   std::vector<std::string> errors;
   std::string generator;

@@ -53,6 +53,7 @@ TEST(BadReports, LyingDatesAndCountsStayWithinWhatCanBeShown) {
   for (const auto& [begin, end, count] :
        {std::tuple{"-5", "99999999999999999999999", kHuge},
         std::tuple{"9223372036854775807", "-9223372036854775808", std::string_view("-1")},
+        std::tuple{"-9223372036854775808", "15532559262904483838", kHuge},
         std::tuple{"yesterday", "", std::string_view("1e9")}, std::tuple{"5", "4", kHuge}}) {
     const auto report = read_aggregate_report(xml_of(begin, end, count));
     ASSERT_TRUE(report) << describe(report.error());
@@ -65,6 +66,10 @@ TEST(BadReports, LyingDatesAndCountsStayWithinWhatCanBeShown) {
     // Two rows: a sum that went round would be less than one of them.
     EXPECT_EQ(row.failed, 2 * report->rows[0].count);
     EXPECT_LE(row.failed, 2'000'000'000'000U);
+    const auto again = read_aggregate_report(write_aggregate_report(*report));
+    ASSERT_TRUE(again) << describe(again.error());
+    EXPECT_EQ(again->begin, report->begin);
+    EXPECT_EQ(again->end, report->end);
   }
 }
 

@@ -364,7 +364,6 @@ Result<ReceivedReport> ReportStore::received_report(std::int64_t id) {
 namespace {
 
 // A lying date is kept within what a clock can say (years 1970 to 9999).
-constexpr std::int64_t kLastSecond = 253'402'300'799;
 WallTime seconds(std::int64_t count) {
   return WallTime(std::chrono::seconds(std::clamp<std::int64_t>(count, 0, kLastSecond)));
 }
