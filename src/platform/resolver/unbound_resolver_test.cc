@@ -212,21 +212,14 @@ TEST_F(Recursion, AnAnswerIsKeptForItsTtlAndNoLonger) {
   EXPECT_GT(MonoTime::clock::now() - begin, 500ms) << "whole seconds, as the cache counts them";
 }
 
-// Each is answered once. The relay before the name server loses questions where it gets no
-// processor for seconds; then some fail, as of a server that does not answer, and are asked again.
 TEST_F(Recursion, ManyQuestionsAtOnceAreAllAnswered) {
   Client client(options());
   std::vector<std::optional<Answer>> answers(5000);  // more than may be in flight
-  const auto found = [](const std::optional<Answer>& a) { return a && a->kind == Kind::found; };
-  for (int round = 0; round < 3 && !std::ranges::all_of(answers, found); ++round) {
-    for (std::size_t i = 0; i < answers.size(); ++i) {
-      if (found(answers[i])) continue;
-      answers[i].reset();
-      client.start(concat('h', i, ".many.yahoo.test"), answers[i], 60s);
-    }
-    client.wait_for(
-        [&] { return std::ranges::all_of(answers, [](const auto& a) { return a.has_value(); }); });
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    client.start(concat('h', i, ".many.yahoo.test"), answers[i], 60s);
   }
+  client.wait_for(
+      [&] { return std::ranges::all_of(answers, [](const auto& a) { return a.has_value(); }); });
   for (const std::optional<Answer>& answer : answers) {
     ASSERT_EQ(answer->kind, Kind::found) << answer->why;
   }
