@@ -108,6 +108,22 @@ Result<void> sync_file(const fs::path& path) {
   return {};
 }
 
+Result<void> write_again(const fs::path& path) {
+  MAIL_TRY(const Fd file, open_file(path, O_RDWR));
+  std::string bytes(1 << 20, '\0');
+  for (off_t offset = 0;;) {
+    const ssize_t got = ::pread(file.get(), bytes.data(), bytes.size(), offset);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return os_error("cannot read", path, errno);
+    if (got == 0) break;
+    const ssize_t put = ::pwrite(file.get(), bytes.data(), static_cast<std::size_t>(got), offset);
+    if (put < 0 && errno != EINTR) return os_error("cannot write", path, errno);
+    offset += std::max<ssize_t>(put, 0);
+  }
+  if (::fdatasync(file.get()) != 0) return os_error("cannot sync", path, errno);
+  return {};
+}
+
 Result<void> sync_directory(const fs::path& path) {
   if (planted(Bug::no_directory_sync)) return {};
   MAIL_TRY(const Fd directory, open_file(path, O_RDONLY | O_DIRECTORY));

@@ -46,6 +46,9 @@ Result<void> remove_file(const std::filesystem::path& path);  // and syncs the d
 // not to be had, a synced copy.
 Result<void> link_or_copy(const std::filesystem::path& from, const std::filesystem::path& to);
 Result<void> sync_file(const std::filesystem::path& path);  // its octets and its length
+// Its octets to their places once more, and synced. After a sync that failed, also in a life before
+// this one, the kernel takes for written what it holds: another sync would do nothing.
+Result<void> write_again(const std::filesystem::path& path);
 Result<void> sync_directory(const std::filesystem::path& path);
 // Also the missing ones above it; each new one is synced into its parent.
 Result<void> make_directories(const std::filesystem::path& path, unsigned mode = 0700);

@@ -66,6 +66,18 @@ TEST_F(File, DirectoriesAreMadeWithThoseAboveThem) {
   EXPECT_FALSE(make_directories(directory_ / "file" / "below"));
 }
 
+TEST_F(File, WhatIsWrittenAgainStaysAsItIs) {
+  const fs::path path = directory_ / "log";
+  for (const std::size_t size : {std::size_t{0}, std::size_t{5}, std::size_t{(3 << 20) + 7}}) {
+    std::string content(size, 'x');
+    for (std::size_t i = 0; i < size; i += 1000) content[i] = static_cast<char>('a' + i % 23);
+    std::ofstream(path, std::ios::binary) << content;
+    ASSERT_TRUE(write_again(path));
+    EXPECT_EQ(read_file(path), content);
+  }
+  EXPECT_EQ(write_again(directory_ / "none").error().code, Errc::not_found);
+}
+
 TEST_F(File, AppendedBytesStandInOrderAndAnExistingFileIsNotTakenOver) {
   const fs::path path = directory_ / "log";
   {

@@ -82,7 +82,6 @@ bool StoreEngine::write(std::span<Change* const> changes) {
 
 void StoreEngine::fail_group(std::span<Change* const> group, const Error& error) {
   full_ = error.code == Errc::storage_full;
-  sync_failed_ = sync_failed_ || !full_;
   open_ = false;
   log::error("store.write_failed", {{"why", describe(error)}, {"waiting", group.size()}});
   const Errc code = error.code == Errc::storage_full ? Errc::storage_full : Errc::store_unhealthy;
@@ -247,7 +246,6 @@ bool StoreEngine::recover() {
   const Result<void> done = reopen();
   if (!done) {
     full_ = done.error().code == Errc::storage_full;
-    sync_failed_ = sync_failed_ || !full_;
     db_.reset();
     log::error("store.reopen_failed", {{"why", describe(done.error())}});
     return false;

@@ -8,7 +8,6 @@
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <shared_mutex>
 #include <unordered_map>
 
@@ -97,7 +96,7 @@ class StoreEngine final : public GroupWriter {
   bool give_reserve(os::Reserve::Part part);
   bool tables_fit() const;
   std::uint64_t logs_size() const;  // in octets, on disk
-  Result<void> sync_logs() const;
+  Result<void> write_logs_again() const;
   void wrote(const kv::Database& db, std::uint64_t bytes);
   bool room_to_reopen();
   void look_after_journal();
@@ -111,8 +110,6 @@ class StoreEngine final : public GroupWriter {
   IdSource ids_;
   Staging staging_;
   Segments segments_;
-  std::optional<Segments::Hold> all_segments_stay_;
-  bool sync_failed_ = false;  // in this life: what the logs show need not be on disk
   Journal journal_;
 
   mutable std::shared_mutex door_;  // exclusive only to close and reopen

@@ -93,21 +93,19 @@ Result<void> StoreEngine::open_database() {
   kv::Options options = options_.database;
   options.when_full = [this] { return give_reserve(os::Reserve::Part::most); };
   options.keep_logs = !tables_fit();
-  // What is replayed is written to tables, or else stays in logs, whose end a killed process may
-  // not have synced: it is on disk before a segment goes because of it.
-  all_segments_stay_.reset();
-  if (options.keep_logs && sync_failed_) all_segments_stay_.emplace(segments_);
-  if (options.keep_logs && !sync_failed_) MAIL_TRY(sync_logs());
+  // What is replayed is written to tables, or else stays in logs, whose end need not be on disk
+  // though it can be read. It is before more is built upon it.
+  if (options.keep_logs) MAIL_TRY(write_logs_again());
   MAIL_TRY(db_, kv::Database::open(directory_, options));
   batch_ = std::make_unique<kv::Batch>(*db_);
   return check_format();
 }
 
-Result<void> StoreEngine::sync_logs() const {
+Result<void> StoreEngine::write_logs_again() const {
   std::error_code error;
   fs::directory_iterator entry(directory_, error);
   for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
-    if (entry->path().extension() == ".log") MAIL_TRY(os::sync_file(entry->path()));
+    if (entry->path().extension() == ".log") MAIL_TRY(os::write_again(entry->path()));
   }
   return {};
 }
