@@ -107,6 +107,9 @@ Result<void> StoreEngine::write_logs_again() const {
   for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
     if (entry->path().extension() == ".log") MAIL_TRY(os::write_again(entry->path()));
   }
+  if (error && error != std::errc::no_such_file_or_directory) {  // at the first start there is none
+    return fail(Errc::io_error, concat("cannot list ", directory_.string()));
+  }
   return {};
 }
 
