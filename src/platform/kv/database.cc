@@ -147,6 +147,14 @@ Database::~Database() {
 }
 
 namespace {
+// RocksDB knows nothing of an error of its logs and MANIFEST: guarded_files.cc.
+Result<void> outcome(const Guard& guard, const rocksdb::Status& status, std::string_view doing) {
+  const rocksdb::Status log = guard.status();
+  const rocksdb::Status& first = log.ok() ? status : log;
+  if (!first.ok()) return error_of(first, doing);
+  return {};
+}
+
 // A family that only a later version knows must not be opened as if it were not there.
 Result<void> refuse_unknown_families(const rocksdb::DBOptions& options,
                                      const std::string& directory) {
@@ -208,10 +216,15 @@ Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& di
       options.read_only
           ? rocksdb::DB::OpenForReadOnly(db_options, directory.string(), descriptors, &handles, &db)
           : rocksdb::DB::Open(db_options, directory.string(), descriptors, &handles, &db);
-  if (!status.ok()) return error_of(status, concat("cannot open ", directory.string()));
-  impl->db.reset(db);
-  std::ranges::copy(handles, impl->families.begin());
-  return std::unique_ptr<Database>(new Database(std::move(impl)));
+  if (status.ok()) {
+    impl->db.reset(db);
+    std::ranges::copy(handles, impl->families.begin());
+  }
+  const Result<void> whole =
+      outcome(*impl->guard, status, concat("cannot open ", directory.string()));
+  std::unique_ptr<Database> opened(new Database(std::move(impl)));  // closes what it was given
+  if (!whole) return std::unexpected(whole.error());
+  return opened;
 }
 
 Result<std::string> Database::get(Family family, std::string_view key) const {
@@ -237,24 +250,14 @@ Result<void> Database::write(Batch& batch, Sync sync) {
   // Of the thread: else each comparison of keys is counted, and nobody reads that.
   rocksdb::SetPerfLevel(rocksdb::PerfLevel::kDisable);
   const rocksdb::Status status = impl_->db->Write(options, &batch.impl_->batch);
-  // RocksDB knows nothing of an error of its log: guarded_files.cc.
-  const rocksdb::Status log = impl_->guard->status();
-  if (!log.ok() && planted(Bug::retry_after_failed_sync)) {
+  if (impl_->guard->broken() && planted(Bug::retry_after_failed_sync)) {
     impl_->guard->forget();
     if (impl_->db->SyncWAL().ok()) return {};
   }
-  if (!log.ok()) return error_of(log, "writing");
-  if (!status.ok()) return error_of(status, "writing");
-  return {};
+  return outcome(*impl_->guard, status, "writing");
 }
 
-Result<void> Database::sync() {
-  const rocksdb::Status status = impl_->db->SyncWAL();
-  if (const rocksdb::Status log = impl_->guard->status(); !log.ok())
-    return error_of(log, "syncing");
-  if (!status.ok()) return error_of(status, "syncing");
-  return {};
-}
+Result<void> Database::sync() { return outcome(*impl_->guard, impl_->db->SyncWAL(), "syncing"); }
 
 Cursor Database::scan(Family family, std::string_view from, std::string_view below) const {
   auto impl = std::make_unique<Cursor::Impl>(*impl_->db, impl_->handle(family), from, below);
@@ -286,8 +289,7 @@ Result<void> Database::checkpoint(const std::filesystem::path& directory) {
 Result<void> Database::flush() {
   const rocksdb::Status status =
       impl_->db->Flush(rocksdb::FlushOptions(), {impl_->families.begin(), impl_->families.end()});
-  if (!status.ok()) return error_of(status, "flushing");
-  return {};
+  return outcome(*impl_->guard, status, "flushing");
 }
 
 Result<void> Database::start_flush() {
@@ -296,8 +298,7 @@ Result<void> Database::start_flush() {
   options.allow_write_stall = true;  // else it waits for room before it begins
   const rocksdb::Status status =
       impl_->db->Flush(options, {impl_->families.begin(), impl_->families.end()});
-  if (!status.ok()) return error_of(status, "flushing");
-  return {};
+  return outcome(*impl_->guard, status, "flushing");
 }
 
 std::uint64_t Database::unflushed() const {

@@ -12,6 +12,7 @@ struct Faults {
   std::atomic<std::uint64_t> wal_syncs{0};      // so far, failed ones included
   std::atomic<std::uint64_t> fail_wal_sync{0};  // the sync with this number fails with EIO
   std::atomic<bool> no_space{false};            // every append fails with ENOSPC
+  std::atomic<bool> fail_manifest{false};       // every append to the MANIFEST fails with EIO
   std::atomic<bool> fail_open{false};           // no file can be opened for writing
   std::atomic<int> no_room{0};                  // so many times no more space is allocated
   std::atomic<bool> no_inodes{false};           // no file can be made

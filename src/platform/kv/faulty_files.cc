@@ -13,18 +13,21 @@ using rocksdb::IOStatus;
 class FaultyFile final : public rocksdb::FSWritableFileOwnerWrapper {
  public:
   FaultyFile(std::unique_ptr<rocksdb::FSWritableFile> file, std::shared_ptr<Faults> faults,
-             bool is_wal)
-      : FSWritableFileOwnerWrapper(std::move(file)), faults_(std::move(faults)), is_wal_(is_wal) {}
+             const std::string& name)
+      : FSWritableFileOwnerWrapper(std::move(file)),
+        faults_(std::move(faults)),
+        is_wal_(name.ends_with(".log")),
+        is_manifest_(name.contains("/MANIFEST-")) {}
 
   IOStatus Append(const rocksdb::Slice& data, const IOOptions& options,
                   IODebugContext* debug) override {
-    if (faults_->no_space) return IOStatus::NoSpace("injected");
-    return FSWritableFileOwnerWrapper::Append(data, options, debug);
+    const IOStatus status = before_append();
+    return status.ok() ? FSWritableFileOwnerWrapper::Append(data, options, debug) : status;
   }
   IOStatus Append(const rocksdb::Slice& data, const IOOptions& options,
                   const rocksdb::DataVerificationInfo& info, IODebugContext* debug) override {
-    if (faults_->no_space) return IOStatus::NoSpace("injected");
-    return FSWritableFileOwnerWrapper::Append(data, options, info, debug);
+    const IOStatus status = before_append();
+    return status.ok() ? FSWritableFileOwnerWrapper::Append(data, options, info, debug) : status;
   }
   IOStatus Allocate(std::uint64_t offset, std::uint64_t size, const IOOptions& options,
                     IODebugContext* debug) override {
@@ -44,10 +47,16 @@ class FaultyFile final : public rocksdb::FSWritableFileOwnerWrapper {
   }
 
  private:
+  IOStatus before_append() const {
+    if (faults_->no_space) return IOStatus::NoSpace("injected");
+    if (is_manifest_ && faults_->fail_manifest) return IOStatus::IOError("injected");
+    return IOStatus::OK();
+  }
   bool fails_now() { return is_wal_ && ++faults_->wal_syncs == faults_->fail_wal_sync; }
 
   std::shared_ptr<Faults> faults_;
   const bool is_wal_;
+  const bool is_manifest_;
 };
 
 class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
@@ -64,7 +73,7 @@ class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
     if (faults_->no_inodes) return IOStatus::NoSpace("injected");
     IOStatus status = FileSystemWrapper::NewWritableFile(name, options, file, debug);
     if (status.ok()) {
-      *file = std::make_unique<FaultyFile>(std::move(*file), faults_, name.ends_with(".log"));
+      *file = std::make_unique<FaultyFile>(std::move(*file), faults_, name);
     }
     return status;
   }

@@ -1,8 +1,11 @@
 // What stands between RocksDB and the file system in the daemon too. RocksDB 7.8 keeps using a log
 // file that has seen an error: a flush that is under way syncs it once more, which is what must not
 // be (a failed sync is never retried, security.md 10), and which Debian's build ends the process
-// for by an assertion. So errors of the log end here: the first one is kept for Database::write(),
-// RocksDB hears nothing of it, and from then on nothing of the database reaches the disk.
+// for by an assertion; and where a memtable cannot be put aside, for want of a log or a line in the
+// MANIFEST, it forgets references that closing the database asserts (DBImpl::ScheduleFlushes). So
+// errors of the logs and the MANIFEST end here: the first one is kept for Database::write(),
+// RocksDB hears nothing of it, and from then on nothing of the database reaches the disk: nothing
+// is written, renamed or removed, and what is there is what the next opening finds.
 //
 // And a write must not meet the end of the disk halfway: space is asked for before it is written
 // to, a step ahead, and when it is refused somebody may give some (Options::when_full). RocksDB
@@ -11,6 +14,7 @@
 
 #include <algorithm>
 
+#include "platform/kv/mending.h"
 #include "platform/kv/rocks.h"
 
 namespace mail::kv {
@@ -26,6 +30,14 @@ constexpr std::uint64_t kTableStep = 1 << 20;
 constexpr std::uint64_t kScarceStep = 64 << 10;
 constexpr std::uint64_t kBlock = 4096;
 
+// Whose errors end here.
+bool is_quiet(const std::string& name) {
+  return name.ends_with(".log") ||
+         std::string_view(name).substr(name.rfind('/') + 1).starts_with(kManifest);
+}
+
+IOStatus refused() { return IOStatus::IOError("the database has failed and is to be reopened"); }
+
 std::uint64_t step_of(const std::string& name) {
   if (name.ends_with(".log")) return kLogStep;
   return name.ends_with(".sst") || name.ends_with(".blob") ? kTableStep : kBlock;
@@ -37,7 +49,7 @@ class GuardedFile final : public File {
               const std::string& name)
       : File(std::move(file)),
         guard_(std::move(guard)),
-        is_log_(name.ends_with(".log")),
+        is_quiet_(is_quiet(name)),
         step_(step_of(name)) {}
 
   IOStatus Append(const rocksdb::Slice& data, const IOOptions& options,
@@ -70,14 +82,14 @@ class GuardedFile final : public File {
       File::Truncate(end_, options, debug).PermitUncheckedError();
     }
     const IOStatus closed = File::Close(options, debug);
-    return is_log_ ? hide(closed) : closed;
+    return is_quiet_ ? hide(closed) : closed;
   }
 
  private:
   template <typename Operation>
   IOStatus run(Operation operation) {
-    if (guard_->broken()) return is_log_ ? IOStatus::OK() : IOStatus::IOError("the log has failed");
-    return is_log_ ? hide(operation()) : operation();
+    if (guard_->broken()) return is_quiet_ ? IOStatus::OK() : refused();
+    return is_quiet_ ? hide(operation()) : operation();
   }
   template <typename Operation>
   IOStatus append(std::size_t size, const IOOptions& options, IODebugContext* debug,
@@ -115,10 +127,21 @@ class GuardedFile final : public File {
   }
 
   const std::shared_ptr<Guard> guard_;
-  const bool is_log_;
+  const bool is_quiet_;
   const std::uint64_t step_;
   std::uint64_t end_ = 0;  // of what was written
   std::uint64_t allocated_ = 0;
+};
+
+// Stands for a log that could not be made. The guard is broken, so nothing is meant to reach it.
+class NoFile final : public rocksdb::FSWritableFile {
+ public:
+  using FSWritableFile::Append;
+  IOStatus Append(const rocksdb::Slice&, const IOOptions&, IODebugContext*) override { return {}; }
+  IOStatus Flush(const IOOptions&, IODebugContext*) override { return {}; }
+  IOStatus Sync(const IOOptions&, IODebugContext*) override { return {}; }
+  IOStatus Close(const IOOptions&, IODebugContext*) override { return {}; }
+  bool IsSyncThreadSafe() const override { return true; }
 };
 
 class GuardedFileSystem final : public rocksdb::FileSystemWrapper {
@@ -131,6 +154,30 @@ class GuardedFileSystem final : public rocksdb::FileSystemWrapper {
   IOStatus NewWritableFile(const std::string& name, const rocksdb::FileOptions& options,
                            std::unique_ptr<rocksdb::FSWritableFile>* file,
                            IODebugContext* debug) override {
+    IOStatus status = make(name, options, file, debug);
+    if (!status.ok() && name.ends_with(".log")) {
+      guard_->set(status);
+      *file = std::make_unique<NoFile>();
+      return IOStatus::OK();
+    }
+    return status;
+  }
+  IOStatus RenameFile(const std::string& from, const std::string& to, const IOOptions& options,
+                      IODebugContext* debug) override {
+    if (guard_->broken()) return refused();  // CURRENT must not name a MANIFEST that is not whole
+    return FileSystemWrapper::RenameFile(from, to, options, debug);
+  }
+  IOStatus DeleteFile(const std::string& name, const IOOptions& options,
+                      IODebugContext* debug) override {
+    if (guard_->broken())
+      return IOStatus::OK();  // what says that it may go was perhaps not written
+    return FileSystemWrapper::DeleteFile(name, options, debug);
+  }
+
+ private:
+  IOStatus make(const std::string& name, const rocksdb::FileOptions& options,
+                std::unique_ptr<rocksdb::FSWritableFile>* file, IODebugContext* debug) {
+    if (guard_->broken()) return refused();
     IOStatus status = FileSystemWrapper::NewWritableFile(name, options, file, debug);
     if (status.IsNoSpace() && guard_->when_full && guard_->when_full()) {  // inodes run out as well
       status = FileSystemWrapper::NewWritableFile(name, options, file, debug);
@@ -141,7 +188,6 @@ class GuardedFileSystem final : public rocksdb::FileSystemWrapper {
     return status;
   }
 
- private:
   const std::shared_ptr<Guard> guard_;
 };
 

@@ -42,7 +42,7 @@ std::shared_ptr<rocksdb::FileSystem> checked_tables(
 // The default file system behind that, for who reads files beside a database.
 rocksdb::Env* checked_env();
 
-// The first error of the write-ahead log; see guarded_files.cc. Any thread.
+// The first error of the logs or the MANIFEST; see guarded_files.cc. Any thread.
 class Guard {
  public:
   bool broken() const { return broken_; }
