@@ -198,7 +198,7 @@ Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& di
   rocksdb::DBOptions db_options = database_options(options);
   std::shared_ptr<rocksdb::FileSystem> files = rocksdb::FileSystem::Default();
   if (options.faults) files = faulty_file_system(options.faults);
-  files = twin_file_system(checked_tables(files));
+  files = logs_ahead(twin_file_system(checked_tables(files)));
   impl->env = rocksdb::NewCompositeEnv(guarded_file_system(files, impl->guard));
   db_options.env = impl->env.get();
   MAIL_TRY(refuse_lost_manifest(directory));

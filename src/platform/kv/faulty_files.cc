@@ -29,6 +29,12 @@ class FaultyFile final : public rocksdb::FSWritableFileOwnerWrapper {
     const IOStatus status = before_append();
     return status.ok() ? FSWritableFileOwnerWrapper::Append(data, options, info, debug) : status;
   }
+  IOStatus PositionedAppend(const rocksdb::Slice& data, std::uint64_t offset,
+                            const IOOptions& options, IODebugContext* debug) override {
+    const IOStatus status = before_append();
+    if (!status.ok()) return status;
+    return FSWritableFileOwnerWrapper::PositionedAppend(data, offset, options, debug);
+  }
   IOStatus Allocate(std::uint64_t offset, std::uint64_t size, const IOOptions& options,
                     IODebugContext* debug) override {
     if (faults_->no_room > 0) {

@@ -42,6 +42,9 @@ std::shared_ptr<rocksdb::FileSystem> checked_tables(
 // The default file system behind that, for who reads files beside a database.
 rocksdb::Env* checked_env();
 
+// Writes logs ahead, and reads them to where their records end; see logs_ahead.cc.
+std::shared_ptr<rocksdb::FileSystem> logs_ahead(const std::shared_ptr<rocksdb::FileSystem>& below);
+
 // The first error of the logs or the MANIFEST; see guarded_files.cc. Any thread.
 class Guard {
  public:

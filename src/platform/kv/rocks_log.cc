@@ -10,7 +10,6 @@
 namespace mail::kv {
 namespace {
 
-constexpr std::size_t kBlock = 32768;
 constexpr std::size_t kHead = 7;
 enum Kind : std::uint8_t { kZero = 0, kFull = 1, kFirst = 2, kMiddle = 3, kLast = 4 };
 
@@ -35,7 +34,7 @@ std::optional<Part> part_at(std::string_view bytes, std::size_t at) {
   const auto kind = static_cast<Kind>(bytes[at + 6]);
   const std::size_t end = at + kHead + length;
   if (kind < kFull || kind > kLast) return std::nullopt;
-  if (at % kBlock + kHead + length > kBlock || end > bytes.size()) return std::nullopt;
+  if (at % kLogBlock + kHead + length > kLogBlock || end > bytes.size()) return std::nullopt;
   const std::string_view payload = bytes.substr(at + kHead, length);
   if (masked(crc32c(typed(kind, payload))) != read_little(bytes.substr(at), 4)) return std::nullopt;
   return Part{.kind = kind, .payload = payload, .end = end};
@@ -50,7 +49,7 @@ std::uint64_t whole_records(std::string_view bytes) {
   std::uint64_t whole = 0;  // behind the last record that ended
   bool inside = false;      // of a record in several parts
   for (std::size_t at = 0;;) {
-    const std::size_t left = kBlock - at % kBlock;
+    const std::size_t left = kLogBlock - at % kLogBlock;
     if (left < kHead) at += left;
     const std::optional<Part> part = part_at(bytes, at);
     if (!part || inside != goes_on(part->kind)) break;
@@ -61,12 +60,23 @@ std::uint64_t whole_records(std::string_view bytes) {
   return whole;
 }
 
+std::size_t end_in_block(std::string_view block) {
+  const std::size_t end = block.find_last_not_of('\0') + 1;
+  for (std::size_t at = 0; at < end;) {
+    const std::optional<Part> part = part_at(block, at);
+    if (!part) return end;  // cut short, or damaged
+    if (part->end >= end) return part->end;
+    at = part->end;
+  }
+  return end;
+}
+
 std::string without_damage(std::string_view bytes) {
   std::string out;
   std::string record;
   bool inside = false;
   for (std::size_t at = 0; at < bytes.size();) {
-    const std::size_t left = kBlock - at % kBlock;
+    const std::size_t left = kLogBlock - at % kLogBlock;
     const std::optional<Part> part = left < kHead ? std::nullopt : part_at(bytes, at);
     if (!part) {
       inside = false;
@@ -88,7 +98,7 @@ std::string without_damage(std::string_view bytes) {
 void append_log_record(std::string& file, std::string_view payload) {
   bool first = true;
   for (;;) {
-    const std::size_t left = kBlock - file.size() % kBlock;
+    const std::size_t left = kLogBlock - file.size() % kLogBlock;
     if (left < kHead) {
       file.append(left, '\0');
       continue;

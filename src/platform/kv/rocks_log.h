@@ -11,6 +11,12 @@
 
 namespace mail::kv {
 
+inline constexpr std::size_t kLogBlock = 32768;
+
+// Where the records of a block end and the zeros behind them begin, which may have been written
+// ahead; zeros that are a record's own are none of those. 0: there are only zeros.
+std::size_t end_in_block(std::string_view block);
+
 // The records that are whole, one behind the other; where one is not, the rest of its block goes
 // too.
 std::string without_damage(std::string_view bytes);

@@ -120,6 +120,16 @@ MAIL_SEAM ssize_t write(int file, const void* bytes, size_t size) {
   if (watching()) about_to_write(file, view, ".after");
   return done;
 }
+MAIL_SEAM ssize_t pwrite64(int file, const void* bytes, size_t size, off_t offset) {
+  const std::string_view view(static_cast<const char*>(bytes), size);
+  if (watching()) about_to_write(file, view, ".before");
+  const ssize_t done = ::syscall(SYS_pwrite64, file, bytes, size, offset);
+  if (watching()) about_to_write(file, view, ".after");
+  return done;
+}
+MAIL_SEAM ssize_t pwrite(int file, const void* bytes, size_t size, off_t offset) {
+  return pwrite64(file, bytes, size, offset);
+}
 MAIL_SEAM ssize_t pwritev64(int file, const iovec* parts, int count, off_t offset) {
   if (watching()) about_to_place(file, ".before");
   const ssize_t done = ::syscall(SYS_pwritev, file, parts, count, offset, 0);
