@@ -61,7 +61,7 @@ def compare(events, status):
 
 
 def differences(daemon):
-    return compare(daemon.events(), daemon.json("status"))
+    return compare(daemon.each_event(), daemon.json("status"))
 
 
 def main():

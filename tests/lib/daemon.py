@@ -292,7 +292,20 @@ class Daemon:
         return self.raw("mailbox", "show", address, str(uid))
 
     def events(self):
-        return self.json("message", "events")
+        return list(self.each_event())
+
+    def each_event(self):
+        """One by one, for after a long test there are millions; each is a line of the array."""
+        with tempfile.TemporaryFile() as trouble:
+            process = subprocess.Popen(
+                [str(self.binary), "message", "events", "--json", "--config", str(self.config)],
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=trouble, env=self.environment, text=True)
+            with process:
+                rows = (line.strip(" ,[]\n") for line in process.stdout)
+                yield from (json.loads(row) for row in rows if row)
+            if process.returncode != 0:
+                trouble.seek(0)
+                raise CommandFailed(f"mailwright message events: status {process.returncode}\n{trouble.read()!r}")
 
     def port(self, role, tls="starttls"):
         return self.ports[(role, tls)][0]
