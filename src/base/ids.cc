@@ -50,12 +50,13 @@ std::uint64_t MessageId::milliseconds() const {
   return ms;
 }
 
-std::string MessageId::to_string() const {
-  std::string text(16, '0');
+MessageId::Text MessageId::text() const {
+  Text text;
   for (std::size_t half = 0; half < 2; ++half) {  // five octets are eight digits
     std::uint64_t bits = 0;
     for (std::size_t i = 0; i < 5; ++i) bits = (bits << 8) | bytes[half * 5 + i];
-    for (std::size_t i = 8; i-- > 0; bits >>= 5) text[half * 8 + i] = kAlphabet[bits & 31];
+    for (std::size_t i = 8; i-- > 0; bits >>= 5)
+      text.characters[half * 8 + i] = kAlphabet[bits & 31];
   }
   return text;
 }

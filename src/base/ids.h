@@ -36,8 +36,15 @@ struct MessageId {
   // Exactly 16 characters of Crockford base32; lower case is taken too. Fails with bad_syntax.
   static Result<MessageId> parse(std::string_view text);
 
+  // The 16 characters, in no memory of the heap.
+  struct Text {
+    std::array<char, 16> characters{};
+    operator std::string_view() const { return {characters.data(), characters.size()}; }
+  };
+
   std::uint64_t milliseconds() const;
-  std::string to_string() const;
+  Text text() const;
+  std::string to_string() const { return std::string(text()); }
   std::string_view key() const {  // big-endian bytes, for ordered keys; dies with this id
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <optional>
+#include <ranges>
 
 #include "base/text.h"
 
@@ -96,7 +97,8 @@ Result<std::string> normalize_name(std::string_view text) {
 
 bool is_host_name(std::string_view text) {
   if (text.empty() || text.size() > kMaxWireName - 2) return false;
-  return std::ranges::all_of(split(text, '.'), [](std::string_view label) {
+  return std::ranges::all_of(text | std::views::split('.'), [](const auto& part) {
+    const std::string_view label(part.begin(), part.end());
     const auto plain = [](char c) { return is_alnum(c) || c == '-' || c == '_'; };
     return !label.empty() && label.size() <= kMaxLabel && label.front() != '-' &&
            label.back() != '-' && std::ranges::all_of(label, plain);

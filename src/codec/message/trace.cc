@@ -87,7 +87,7 @@ void append_received(std::string& out, const ReceivedFacts& facts) {
     out.append("\r\n\t");
     append_comment(out, facts.tls);
   }
-  append(out, "\r\n\tid ", facts.id.to_string());
+  append(out, "\r\n\tid ", facts.id.text());
   if (facts.priority != 0) append(out, " priority ", facts.priority);
   if (!facts.recipient.empty()) {
     out.append("\r\n\tfor <");

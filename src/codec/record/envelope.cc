@@ -87,14 +87,19 @@ std::vector<Recipient> read_recipients(Reader& reader) {
 }  // namespace
 
 void append_envelope(std::string& out, const Envelope& envelope) {
+  append_envelope(out, envelope, envelope.recipients);
+}
+
+void append_envelope(std::string& out, const Envelope& envelope,
+                     std::span<const Recipient> recipients) {
   const bool in_segment = std::holds_alternative<SegmentBody>(envelope.body);
   Writer writer(out, Type::envelope, in_segment ? kVersion : kWithoutSegment);
   writer.id(envelope.id);
   writer.time(envelope.received_at);
   writer.text(envelope.reverse_path);
   write_options(writer, envelope.options);
-  writer.varint(envelope.recipients.size());
-  for (const Recipient& recipient : envelope.recipients) write_recipient(writer, recipient);
+  writer.varint(recipients.size());
+  for (const Recipient& recipient : recipients) write_recipient(writer, recipient);
   writer.varint(envelope.size);
   writer.varint(envelope.header_size);
   writer.varint(envelope.references);

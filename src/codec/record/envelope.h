@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -58,6 +59,9 @@ struct Envelope {
 };
 
 void append_envelope(std::string& out, const Envelope& envelope);
+// With these recipients in place of its own: they may lie elsewhere, and many.
+void append_envelope(std::string& out, const Envelope& envelope,
+                     std::span<const Recipient> recipients);
 Result<Envelope> parse_envelope(std::string_view bytes);  // store_corrupt, store_newer
 
 }  // namespace mail::record

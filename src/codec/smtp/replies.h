@@ -243,7 +243,7 @@ inline void append_helo_reply(std::string& out, std::string_view hostname) {
   append(out, "250 ", hostname, "\r\n");
 }
 inline void append_message_taken(std::string& out, const MessageId& id) {
-  append(out, "250 2.0.0 ", id.to_string(), "\r\n");
+  append(out, "250 2.0.0 ", id.text(), "\r\n");
 }
 // "250-2.1.5 <a@b.example>", one address a line (RFC 5321 §3.5.1); there is at least one.
 inline void append_addresses(std::string& out, std::string_view code, std::string_view enhanced,

@@ -7,7 +7,10 @@ namespace mail::smtp {
 
 namespace {
 constexpr std::size_t kMaxReplies = std::size_t{16} << 10;  // then they go out before more is read
-constexpr std::uint64_t kSlowestBody = 500;                 // octets a second (security.md §3)
+// What an idle session keeps for its next message.
+constexpr std::size_t kKeptReplies = 128;
+constexpr std::size_t kKeptRecipients = 2;
+constexpr std::uint64_t kSlowestBody = 500;  // octets a second (security.md §3)
 
 // Length of "2.1.0 " at the beginning of `text`; 0 where there is no such code.
 std::size_t enhanced_code(std::string_view text) {
@@ -120,6 +123,12 @@ std::optional<Action> ServerSession::next() {
   return action;
 }
 
+void ServerSession::take_back(std::string bytes) {
+  if (!out_.empty() || bytes.capacity() > kKeptReplies) return;
+  bytes.clear();
+  out_ = std::move(bytes);
+}
+
 void ServerSession::ask(Waiting what, Action question) {
   waiting_ = what;
   act(std::move(question));
@@ -210,7 +219,12 @@ void ServerSession::end_transaction() {
   // What a commit under way holds is the committer's.
   if (staged_ && waiting_ != Waiting::commit) act(DropBody{});
   staged_ = false;
+  std::vector<TakenRecipient> taken = std::move(transaction_.recipients);
   transaction_ = {};
+  if (taken.capacity() <= kKeptRecipients) {
+    taken.clear();
+    transaction_.recipients = std::move(taken);
+  }
   std::string().swap(content_);  // frees it: an idle session holds no body
   std::string().swap(chunk_);
   body_memory_ = BodyMemory::Share();

@@ -97,7 +97,9 @@ struct AskLookup {
   std::string name;     // an address, or a local part alone; never empty; may be UTF-8
   bool expand = false;  // EXPN
 };  // -> answer(LookupVerdict)
-struct AskData {};  // at DATA, or at the first BDAT -> answer(DataVerdict)
+struct AskData {         // at DATA, or at the first BDAT -> answer(DataVerdict)
+  std::size_t room = 0;  // octets to reserve behind the trace fields: content of the usual size
+};
 // A full chunk of content behind the first, kStageChunk octets; no answer. The first chunk, which
 // holds the header block, stays with the session until JudgeAndCommit.
 struct StageBody {
@@ -144,6 +146,8 @@ class ServerSession {
   // the idle time.
   std::size_t consume(std::span<const char> input, MonoTime now);
   std::optional<Action> next();  // to do now; nothing = read on
+  // What a Send held and was sent whole, for the next replies; a large one is not kept.
+  void take_back(std::string bytes);
 
   void answer(SenderVerdict verdict, const PolicyWords& words = {});
   void answer(RecipientVerdict verdict, const PolicyWords& words = {});
@@ -231,6 +235,7 @@ class ServerSession {
   void on_rcpt(std::string_view argument);
   void take_recipient();
   void on_data(std::string_view argument);
+  std::size_t room_for_content() const;
   std::size_t take_body(std::string_view input);
   std::string& filling() { return content_.size() < kStageChunk ? content_ : chunk_; }
   void roll_chunks();

@@ -25,7 +25,7 @@ void ServerSession::on_bdat(std::string_view argument, std::optional<Reply> refu
   ++chunks_;
   if (phase_ == Phase::chunks) return begin_chunk();
   lines_ = ChunkLines(listener_->bdat_bare_lf);
-  ask(Waiting::data, AskData{});
+  ask(Waiting::data, AskData{room_for_content()});
 }
 
 std::optional<Reply> ServerSession::why_no_chunk(const BdatChunk& chunk) const {

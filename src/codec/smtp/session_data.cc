@@ -21,7 +21,14 @@ void ServerSession::on_data(std::string_view argument) {
   if (phase_ == Phase::chunks) return refuse(kDataAfterChunk);  // RFC 3030 §2
   if (transaction_.options.body == BodyType::binary_mime)
     return refuse(kBinaryByData);  // RFC 3030 §3
-  ask(Waiting::data, AskData{});
+  ask(Waiting::data, AskData{room_for_content()});
+}
+
+// What is reserved for the first chunk; it grows where that is not enough.
+std::size_t ServerSession::room_for_content() const {
+  const std::uint64_t expected =
+      transaction_.declared_size.value_or(in_chunk_ ? bdat_.size : kFirstReserve);
+  return std::min<std::uint64_t>(expected, kMaxReserve) + 2;
 }
 
 void ServerSession::answer(DataVerdict verdict) {
@@ -44,11 +51,9 @@ void ServerSession::answer(DataVerdict verdict) {
     }
     return settle();
   }
-  const std::uint64_t expected =
-      transaction_.declared_size.value_or(in_chunk_ ? bdat_.size : kFirstReserve);
   content_ = std::move(verdict.trace_fields);
   trace_size_ = content_.size();
-  content_.reserve(trace_size_ + std::min<std::uint64_t>(expected, kMaxReserve) + 2);
+  content_.reserve(trace_size_ + room_for_content());
   if (in_chunk_) {
     // Not while stopping: a chunk of no octets may ask for the commit, which must be waited for.
     if (!stopping_) begin_chunk();

@@ -72,7 +72,7 @@ struct LookupVerdict {
   std::vector<std::string> addresses;
 };
 
-// To AskData. `trace_fields` (Received, ending in CRLF) begins the content.
+// To AskData. `trace_fields` (Received, ending in CRLF) begins the content, which grows in it.
 struct DataVerdict {
   enum class Kind : std::uint8_t {
     accept,

@@ -215,6 +215,7 @@ bool Connection::send_now(std::string& bytes) {
   }
   if (*put == bytes.size()) {
     relay_unsaid_ = false;
+    session_.take_back(std::move(bytes));
     return true;
   }
   bytes.erase(0, *put);
@@ -248,8 +249,8 @@ bool Connection::perform_now(smtp::Action& action) {
     session_.answer(look_up(*ask, *services_.control.snapshot()));
     return true;
   }
-  if (std::holds_alternative<smtp::AskData>(action)) {
-    session_.answer(begin_message());
+  if (const auto* ask = std::get_if<smtp::AskData>(&action)) {
+    session_.answer(begin_message(ask->room));
     return true;
   }
   if (std::holds_alternative<smtp::Close>(action)) {

@@ -75,7 +75,7 @@ class Connection {
   Task<void> check_login(smtp::AskLogin login);
   Task<void> step_login(smtp::AskSaslStep step);
   void answer_login(Authenticator::Answer answer);
-  smtp::DataVerdict begin_message();
+  smtp::DataVerdict begin_message(std::size_t room);
   Task<void> stage(std::string chunk);
   Task<void> drop_staged();
   Task<void> commit(smtp::JudgeAndCommit input);

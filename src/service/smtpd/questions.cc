@@ -140,7 +140,7 @@ void Connection::answer_login(Authenticator::Answer answer) {
   }
 }
 
-DataVerdict Connection::begin_message() {
+DataVerdict Connection::begin_message(std::size_t room) {
   staged_chunks_ = 0;
   stage_failed_.reset();
   heard_ = false;
@@ -149,7 +149,7 @@ DataVerdict Connection::begin_message() {
   id_ = services_.store.next_id();
   return {DataVerdict::Kind::accept,
           services_.spool.trace_fields(id_, *settings_->listener, session_.client(),
-                                       session_.transaction())};
+                                       session_.transaction(), room)};
 }
 
 // A chunk that could not be kept is told at the end of data: only then a reply is due.

@@ -30,7 +30,7 @@ void Expansion::add(const Mailbox& given, const Recipient& asked, std::string_vi
   // (RFC 5321 §2.4).
   const bool local = resolution.kind != Resolution::Kind::not_local;
   std::string as_given = given.to_string();
-  if (!given_.insert(local ? to_lower(as_given) : as_given).second) return;
+  if (!given_.emplace(local ? to_lower(as_given) : as_given).second) return;
   // Events name a recipient by one text from beginning to end.
   Recipient name = asked;
   name.address =
@@ -43,11 +43,13 @@ void Expansion::add(const Mailbox& given, const Recipient& asked, std::string_vi
       return;
     case Resolution::Kind::unknown_user:
       // It was somebody at RCPT, and the client has been told so: nothing may get lost.
-      return join("user", Held{"the account was removed while the message came in"},
+      return join(group_of("user", "", ""),
+                  Held{"the account was removed while the message came in"},
                   {name, draft_.reverse_path});
     case Resolution::Kind::taken:
       if (!resolution.members.empty()) return expand(name, resolution);
-      return join("owner", Held{"the domain has no account yet"}, {name, draft_.reverse_path});
+      return join(group_of("owner", "", ""), Held{"the domain has no account yet"},
+                  {name, draft_.reverse_path});
   }
 }
 
@@ -108,8 +110,8 @@ bool Expansion::place(const Resolution::Member& member, Final recipient) {
                   " before and has come back: it goes round in a loop"));
   } else if (due() > draft_.received_at) {
     const std::string domain(domain_of(member.address));
-    const std::string group = concat("local ", domain, ' ', recipient.reverse_path);
-    join(group, ToRoute{.queue = {.route = "local", .domain = domain, .lane = lane_}, .due = due()},
+    join(group_of("local", domain, recipient.reverse_path),
+         ToRoute{.queue = {.route = "local", .domain = domain, .lane = lane_}, .due = due()},
          std::move(recipient));
   } else {
     put_into_mailbox(*member.account, std::move(recipient));
@@ -130,21 +132,29 @@ void Expansion::put_into_mailbox(AccountId account, Final recipient) {
 
 bool Expansion::place_elsewhere(Final recipient) {
   const std::string address = recipient.recipient.address;
-  if (!elsewhere_.insert(address).second) return false;
+  if (!elsewhere_.emplace(address).second) return false;
   const std::string domain = to_lower(domain_of(address));
   const Route& route = *routes_.find(domain, domain_of(recipient.reverse_path));
   send_by(route, domain, std::move(recipient));
   return true;
 }
 
+// Who shares one, shares a delivery.
+std::pmr::string Expansion::group_of(std::string_view fate, std::string_view domain,
+                                     std::string_view reverse_path) {
+  std::pmr::string group(&arena_);
+  group.reserve(fate.size() + domain.size() + reverse_path.size() + 2);
+  group.append(fate).append(1, ' ').append(domain).append(1, ' ').append(reverse_path);
+  return group;
+}
+
 void Expansion::send_by(const Route& route, const std::string& domain, Final recipient) {
-  const std::string group = concat(domain, ' ', recipient.reverse_path);
   switch (route.kind) {
     case Route::Kind::hold:
-      return join(concat("hold ", group), Held{concat("the route of ", domain, " is hold")},
-                  std::move(recipient));
+      return join(group_of("hold", domain, recipient.reverse_path),
+                  Held{concat("the route of ", domain, " is hold")}, std::move(recipient));
     case Route::Kind::discard:
-      return join(concat("discard ", group),
+      return join(group_of("discard", domain, recipient.reverse_path),
                   Discarded{concat("the route of ", domain, " is discard")}, std::move(recipient));
     case Route::Kind::local:
       // It never leaves, and nobody is there.
@@ -154,7 +164,7 @@ void Expansion::send_by(const Route& route, const std::string& domain, Final rec
     case Route::Kind::smtp:
     case Route::Kind::lmtp:
       return join(
-          concat("queue ", group),
+          group_of("queue", domain, recipient.reverse_path),
           ToRoute{.queue = {.route = route.to, .domain = domain, .lane = lane_}, .due = due()},
           std::move(recipient));
   }
@@ -162,12 +172,12 @@ void Expansion::send_by(const Route& route, const std::string& domain, Final rec
 
 void Expansion::bounce(Final recipient, std::string_view status, std::string why) {
   tell(record::NoticeKind::failed, recipient.recipient, recipient.reverse_path, status, why);
-  const std::string group = concat("bounce ", recipient.recipient.address);
-  join(group, Bounced{std::move(why)}, std::move(recipient));
+  join(group_of("bounce", recipient.recipient.address, ""), Bounced{std::move(why)},
+       std::move(recipient));
 }
 
 // Recipients of one group share a delivery.
-void Expansion::join(std::string group, Target target, Final recipient) {
+void Expansion::join(std::pmr::string group, Target target, Final recipient) {
   const auto [at, fresh] = groups_.try_emplace(std::move(group), draft_.deliveries.size());
   if (fresh) {
     draft_.deliveries.push_back({.target = std::move(target),

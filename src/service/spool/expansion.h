@@ -5,8 +5,10 @@
 // One message, one thread; all references outlive it.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <map>
+#include <memory_resource>
 #include <optional>
 #include <set>
 #include <string>
@@ -47,9 +49,11 @@ class Expansion {
   bool place(const Resolution::Member& member, Final recipient);
   bool place_elsewhere(Final recipient);
   void send_by(const Route& route, const std::string& domain, Final recipient);
+  std::pmr::string group_of(std::string_view fate, std::string_view domain,
+                            std::string_view reverse_path);
   void put_into_mailbox(AccountId account, Final recipient);
   void bounce(Final recipient, std::string_view status, std::string why);
-  void join(std::string group, Target target, Final recipient);
+  void join(std::pmr::string group, Target target, Final recipient);
   void note_expanded(const std::string& name, std::vector<std::string> members);
   void tell(record::NoticeKind kind, const Recipient& recipient, std::string_view reverse_path,
             std::string_view status, std::string_view words);
@@ -60,11 +64,14 @@ class Expansion {
   const Routes& routes_;
   NoticePolicy* notices_;
   Draft& draft_;
-  std::set<std::string> given_;
-  std::set<AccountId> accounts_;
-  std::set<std::string> elsewhere_;
-  std::map<std::string, std::size_t> groups_;             // -> draft_.deliveries
-  std::optional<std::vector<std::string>> delivered_to_;  // of the header, in lower case
+  // What is remembered for the length of a message; of one with few recipients, without the heap.
+  std::array<std::byte, 1024> memory_;
+  std::pmr::monotonic_buffer_resource arena_{memory_.data(), memory_.size()};
+  std::pmr::set<std::pmr::string> given_{&arena_};
+  std::pmr::set<AccountId> accounts_{&arena_};
+  std::pmr::set<std::pmr::string> elsewhere_{&arena_};
+  std::pmr::map<std::pmr::string, std::size_t> groups_{&arena_};  // -> draft_.deliveries
+  std::optional<std::vector<std::string>> delivered_to_;          // of the header, in lower case
   std::string lane_;
 };
 

@@ -1,6 +1,7 @@
 #include "service/spool/spool.h"
 
 #include <algorithm>
+#include <boost/container/small_vector.hpp>
 #include <iterator>
 #include <span>
 #include <utility>
@@ -16,6 +17,8 @@ namespace mail {
 namespace {
 
 using Kind = smtp::CommitVerdict::Kind;
+
+constexpr std::size_t kUsualTrace = 512;
 
 record::Event received_event(const Draft& draft, const smtp::SmtpListener& listener,
                              const smtp::Client& client) {
@@ -138,8 +141,8 @@ Kind kind_of(const Error& error) {
 }  // namespace
 
 std::string Spool::trace_fields(MessageId id, const smtp::SmtpListener& listener,
-                                const smtp::Client& client,
-                                const smtp::Transaction& transaction) const {
+                                const smtp::Client& client, const smtp::Transaction& transaction,
+                                std::size_t room) const {
   const std::string tls =
       client.tls ? concat(client.tls->version, ' ', client.tls->cipher) : std::string();
   // RFC 5321 §7.6: several names would tell recipients of each other.
@@ -149,6 +152,7 @@ std::string Spool::trace_fields(MessageId id, const smtp::SmtpListener& listener
   const bool masked =
       listener.role == smtp::Role::submission && listener.trace_client == smtp::TraceClient::masked;
   std::string out;
+  out.reserve(kUsualTrace + room);
   message::append_received(out, {.helo = client.helo,
                                  .client = masked ? nullptr : &client.peer.address,
                                  .by = listener.hostname,
@@ -196,9 +200,8 @@ Task<smtp::CommitVerdict> Spool::accept(
   if (kind == Kind::accepted) kind = co_await commit(draft);
   if (kind != Kind::accepted && staged) co_await store_.drop_staged(id);
   if (kind == Kind::accepted && log::enabled(log::Level::info)) {
-    std::vector<log::Field> fields;
-    fields.reserve(7 + learnt.size());
-    fields.emplace_back("id", id.to_string());
+    boost::container::small_vector<log::Field, 12> fields;
+    fields.emplace_back("id", id.text());
     fields.emplace_back("from", transaction.reverse_path.to_string());
     fields.emplace_back("recipients", recipients);
     fields.emplace_back("size", size);
@@ -206,7 +209,7 @@ Task<smtp::CommitVerdict> Spool::accept(
     fields.emplace_back("protocol", client.protocol(transaction.options.smtputf8));
     fields.emplace_back("ms", (clock_.mono_now() - started) / Milliseconds(1));
     for (const record::Fact& fact : learnt) fields.emplace_back(fact.name, fact.value);
-    log::write(log::Level::info, "message.accepted", fields);
+    log::write(log::Level::info, "message.accepted", {fields.data(), fields.size()});
   }
   co_return verdict;
 }

@@ -29,9 +29,11 @@ class Spool {
         NoticePolicy& notices)
       : store_(store), control_(control), clock_(clock), outgoing_(outgoing), notices_(notices) {}
 
-  // The Received field for a message about to come in, for DataVerdict.
+  // The Received field for a message about to come in, for DataVerdict, with room behind it for as
+  // many octets of content.
   std::string trace_fields(MessageId id, const smtp::SmtpListener& listener,
-                           const smtp::Client& client, const smtp::Transaction& transaction) const;
+                           const smtp::Client& client, const smtp::Transaction& transaction,
+                           std::size_t room) const;
 
   // `input` is given away whole; its last chunk is staged here, and what was staged is dropped
   // where the message is not accepted. `client` and `transaction` stay as they are until the answer

@@ -263,14 +263,14 @@ TEST_F(SpoolTest, TheTraceNamesTheClientButNotOnSubmission) {
   to({"jerry@yahoo.test"});
   const Spool spool(store_, *control_, clock_, outgoing_, policy_);
   const MessageId id = store_.next_id();
-  const std::string open = spool.trace_fields(id, listener_, client_, transaction_);
+  const std::string open = spool.trace_fields(id, listener_, client_, transaction_, 0);
   EXPECT_TRUE(open.starts_with("Received: from mail.gmail.test ([192.0.2.1])\r\n")) << open;
   EXPECT_NE(open.find("for <jerry@yahoo.test>"), std::string::npos);
   EXPECT_NE(open.find(id.to_string()), std::string::npos);
   listener_.role = Role::submission;
   client_.login = "tom@gmail.test";
   to({"jerry@yahoo.test", "spike@yahoo.test"});
-  const std::string masked = spool.trace_fields(id, listener_, client_, transaction_);
+  const std::string masked = spool.trace_fields(id, listener_, client_, transaction_, 0);
   for (const char* hidden : {"192.0.2.1", "mail.gmail.test", "tom@", "for <"}) {
     EXPECT_EQ(masked.find(hidden), std::string::npos) << masked;
   }

@@ -2,6 +2,7 @@
 // batch and state together. Made by the caller, applied by the committer.
 #pragma once
 
+#include <boost/container/small_vector.hpp>
 #include <set>
 #include <span>
 #include <string>
@@ -24,9 +25,11 @@ struct Group {
   StoreState& state;
   Segments& segments;
   WallTime now;
-  bool storage_low = false;             // no new mail
-  bool to_segments = false;             // its bulk is worth a sync of its own, and there is room
-  std::vector<MessageId> acknowledged;  // for the journal
+  bool storage_low = false;              // no new mail
+  bool to_segments = false;              // its bulk is worth a sync of its own, and there is room
+  std::vector<MessageId>& acknowledged;  // for the journal
+  std::string& row;                      // one is made here, and put at once
+  record::PendingDelivery& waiting;      // likewise
   EnvelopeChanges envelopes;
   // Rows that the database still shows though a change of this group has removed them.
   std::set<std::pair<kv::Family, std::string>> removed;
@@ -49,7 +52,7 @@ void put_notices(Group& group, EventSeq first, std::span<const record::Notice> n
 // constructor, on the caller's thread. Drafts and staging must outlive it.
 class DraftChange final : public Change {
  public:
-  DraftChange(std::span<Draft> drafts, const Staging& staging, WallTime now,
+  DraftChange(std::span<const Draft> drafts, const Staging& staging, WallTime now,
               std::size_t least_in_segments);
   // Why the drafts cannot be kept; ask before running it.
   const Result<void>& valid() const { return valid_; }
@@ -67,7 +70,7 @@ class DraftChange final : public Change {
     bool bulky = false;       // may go into a segment
     std::string chunk_sizes;  // row; only with staged chunks
     kv::Family family = kv::Family::mail_body;
-    std::vector<std::string> events;
+    EventRows events;
     bool keeps_body = true;
   };
   Result<Prepared> prepare(const Draft& draft, const Staging& staging, WallTime now) const;
@@ -81,9 +84,9 @@ class DraftChange final : public Change {
   Result<void> still_possible(const Group& group) const;
   static void tell(Group& group, const Draft& draft);
 
-  std::span<Draft> drafts_;
+  std::span<const Draft> drafts_;
   const Staging& staging_;
-  std::vector<Prepared> prepared_;
+  boost::container::small_vector<Prepared, 1> prepared_;
   std::size_t size_ = 0;
   std::size_t bulk_ = 0;
   Result<void> valid_;

@@ -1,6 +1,7 @@
 #include "service/store/committer.h"
 
 #include <algorithm>
+#include <boost/container/small_vector.hpp>
 
 namespace mail {
 namespace {
@@ -59,8 +60,8 @@ void Committer::serve() {
   steady_clock::time_point next_tick = steady_clock::now() + tick_;
   Lock lock(mutex_);
   for (;;) {
-    const std::vector<Change*> group = take_group(lock, next_tick);
-    if (!group.empty()) write_group(lock, group);
+    take_group(lock, next_tick);
+    if (!group_.empty()) write_group(lock);
     if (stopping_ && queue_.empty()) return;
     if (steady_clock::now() >= next_tick || std::exchange(wake_, false)) {
       look_after(lock);
@@ -69,25 +70,23 @@ void Committer::serve() {
   }
 }
 
-std::vector<Change*> Committer::take_group(Lock& lock,
-                                           std::chrono::steady_clock::time_point until) {
+void Committer::take_group(Lock& lock, std::chrono::steady_clock::time_point until) {
+  group_.clear();
   while (!stopping_ && !wake_ && !group_due()) {
     const auto end = queue_.empty() ? until : std::min(until, patience_ends_);
     if (changed_.wait_until(lock, end) == std::cv_status::timeout && end == until) break;
   }
-  if (!stopping_ && !group_due()) return {};
-  std::vector<Change*> group;
+  if (!stopping_ && !group_due()) return;
   std::size_t bytes = 0;
   while (!queue_.empty()) {
     Change* next = queue_.front();
-    if (!group.empty() && (next->alone() || bytes + next->size() > group_bytes_)) break;
+    if (!group_.empty() && (next->alone() || bytes + next->size() > group_bytes_)) break;
     bytes += next->size();
-    group.push_back(next);
+    group_.push_back(next);
     queue_.pop_front();
     if (!next->patient()) --impatient_;
     if (next->alone()) break;
   }
-  return group;
 }
 
 bool Committer::group_due() const {
@@ -95,15 +94,15 @@ bool Committer::group_due() const {
   return impatient_ > 0 || std::chrono::steady_clock::now() >= patience_ends_;
 }
 
-void Committer::write_group(Lock& lock, const std::vector<Change*>& group) {
+void Committer::write_group(Lock& lock) {
   lock.unlock();
-  const bool written = writer_.write(group);
+  const bool written = writer_.write(group_);
   lock.lock();
   if (!written) {
     broken_ = true;
     wake_ = true;
   }
-  complete(lock, group);
+  complete(lock, group_);
   if (!written) refuse_waiting(lock);
 }
 
@@ -132,23 +131,32 @@ void Committer::refuse_waiting(Lock& lock) {
 void Committer::complete(Lock& lock, std::span<Change* const> group) {
   struct Home {
     Executor* executor;
-    std::vector<std::coroutine_handle<>> callers;
+    Change* first;  // of a chain, in the order of the group
+    Change* last;
   };
-  std::vector<Home> homes;
+  boost::container::small_vector<Home, 8> homes;
   for (Change* change : group) {
     if (change->home_ == nullptr) {
       change->done_ = true;  // its thread reads this under the lock we hold
       continue;
     }
+    change->next_ = nullptr;
     auto home = std::ranges::find(homes, change->home_, &Home::executor);
-    if (home == homes.end()) home = homes.insert(home, Home{change->home_, {}});
-    home->callers.push_back(change->caller_);
+    if (home == homes.end()) {
+      homes.push_back({change->home_, change, change});
+    } else {
+      home->last = home->last->next_ = change;
+    }
   }
   lock.unlock();
   finished_.notify_all();
-  for (Home& home : homes) {
-    home.executor->post([callers = std::move(home.callers)] {
-      for (const std::coroutine_handle<> caller : callers) caller.resume();
+  for (const Home& home : homes) {
+    home.executor->post([first = home.first] {
+      for (Change* change = first; change != nullptr;) {
+        Change* next = change->next_;  // a change ends with its caller
+        change->caller_.resume();
+        change = next;
+      }
     });
   }
   lock.lock();

@@ -42,6 +42,7 @@ class Change {
   friend class Committer;
   std::coroutine_handle<> caller_;
   Executor* home_ = nullptr;  // null: the caller's thread waits
+  Change* next_ = nullptr;    // of the same group and home
   bool done_ = false;
 };
 
@@ -87,8 +88,8 @@ class Committer {
   using Lock = std::unique_lock<std::mutex>;
   bool submit(Change& change, std::coroutine_handle<> caller, Executor* home);
   void serve();
-  std::vector<Change*> take_group(Lock& lock, std::chrono::steady_clock::time_point until);
-  void write_group(Lock& lock, const std::vector<Change*>& group);
+  void take_group(Lock& lock, std::chrono::steady_clock::time_point until);
+  void write_group(Lock& lock);
   void look_after(Lock& lock);
   void complete(Lock& lock, std::span<Change* const> group);
   bool group_due() const;
@@ -101,6 +102,7 @@ class Committer {
   std::condition_variable changed_;
   std::condition_variable finished_;  // for callers without an executor
   std::deque<Change*> queue_;
+  std::vector<Change*> group_;                           // in flight; the committer's thread's
   std::size_t impatient_ = 0;                            // of those that wait
   std::chrono::steady_clock::time_point patience_ends_;  // of the first that waits
   bool stopping_ = false;

@@ -1,5 +1,6 @@
 // A draft becomes rows: body, envelope, events, and one row per delivery.
 #include <algorithm>
+#include <boost/container/small_vector.hpp>
 #include <numeric>
 #include <set>
 
@@ -16,7 +17,7 @@ constexpr std::size_t kUsualRow = 256;  // room for most, so that writing one al
 
 }  // namespace
 
-DraftChange::DraftChange(std::span<Draft> drafts, const Staging& staging, WallTime now,
+DraftChange::DraftChange(std::span<const Draft> drafts, const Staging& staging, WallTime now,
                          std::size_t least_in_segments)
     : drafts_(drafts), staging_(staging) {
   prepared_.reserve(drafts.size());
@@ -35,6 +36,7 @@ DraftChange::DraftChange(std::span<Draft> drafts, const Staging& staging, WallTi
   }
 }
 
+// But for its recipients, which are the draft's.
 record::Envelope DraftChange::envelope_of(const Draft& draft, std::uint64_t size,
                                           record::BodyRef body) {
   return {
@@ -42,7 +44,7 @@ record::Envelope DraftChange::envelope_of(const Draft& draft, std::uint64_t size
       .received_at = draft.received_at,
       .reverse_path = draft.reverse_path,
       .options = draft.options,
-      .recipients = draft.recipients,
+      .recipients = {},
       .size = size,
       .header_size = draft.header_size,
       .references = references_of(draft),
@@ -55,7 +57,7 @@ record::Envelope DraftChange::envelope_of(const Draft& draft, std::uint64_t size
 Result<DraftChange::Prepared> DraftChange::prepare(const Draft& draft, const Staging& staging,
                                                    WallTime now) const {
   MAIL_TRY(validate(draft));
-  std::vector<std::uint64_t> sizes{draft.content.size()};
+  boost::container::small_vector<std::uint64_t, 4> sizes{draft.content.size()};
   if (draft.staged_chunks > 0) {
     const std::vector<std::uint64_t> staged = staging.sizes(draft.id);
     if (staged.size() != draft.staged_chunks) {
@@ -70,23 +72,20 @@ Result<DraftChange::Prepared> DraftChange::prepare(const Draft& draft, const Sta
   prepared.size = std::accumulate(sizes.begin(), sizes.end(), std::uint64_t{0});
   const record::Envelope envelope = envelope_of(draft, prepared.size, body_of(draft));
   prepared.envelope.reserve(kUsualRow + (chunked ? 0 : draft.content.size()));
-  record::append_envelope(prepared.envelope, envelope);
+  record::append_envelope(prepared.envelope, envelope, draft.recipients);
   prepared.keeps_body = envelope.references > 0;
   if (const auto* body = std::get_if<record::KvBody>(&envelope.body)) {
     prepared.family = family_of(body->family);
     prepared.seal = seal_of(keys::chunk(draft.id, 0), draft.content);
     if (body->chunks > 1) {
-      prepared.chunk_sizes = chunk_sizes_row(keys::chunk(draft.id, keys::kChunkSizes), sizes);
+      prepared.chunk_sizes =
+          chunk_sizes_row(keys::chunk(draft.id, keys::kChunkSizes), {sizes.data(), sizes.size()});
     }
   }
-  const auto encode = [&](const record::Event& event) {
-    std::string& row = prepared.events.emplace_back();
-    row.reserve(kUsualRow);
-    record::append_event(row, event);
-  };
+  const auto encode = [&](const record::Event& event) { prepared.events.add(event); };
   if (const auto received = missing_received(draft)) encode(*received);
   std::ranges::for_each(draft.events, encode);
-  std::ranges::for_each(fate_events(draft, now), encode);
+  each_fate_event(draft, now, encode);
   return prepared;
 }
 
@@ -136,7 +135,8 @@ std::string DraftChange::put_body(Group& group, const Draft& draft, Prepared& pr
     if (place) {
       std::string envelope;
       envelope.reserve(kUsualRow);
-      record::append_envelope(envelope, envelope_of(draft, prepared.size, *place));
+      record::append_envelope(envelope, envelope_of(draft, prepared.size, *place),
+                              draft.recipients);
       return envelope;
     }
   }
@@ -173,7 +173,8 @@ void DraftChange::deliver(Group& group, const Draft& draft, const Prepared& prep
                           std::uint32_t index) const {
   const Delivery& delivery = draft.deliveries[index];
   if (waits(delivery.target)) {
-    put_waiting(group, delivery.target, index, pending_of(draft, delivery));
+    set_pending(group.waiting, draft, delivery);
+    put_waiting(group, delivery.target, index, group.waiting);
   } else if (const auto* mailbox = std::get_if<ToMailbox>(&delivery.target)) {
     put_entry(group, *mailbox,
               {.uid = {},
@@ -208,18 +209,17 @@ void put_entry(Group& group, const ToMailbox& target, record::MailboxEntry entry
   mailbox.highest_modseq = entry.modseq;
   ++mailbox.messages;
   mailbox.bytes += entry.size;
-  std::string row;
-  row.reserve(kUsualRow);
-  record::append_entry(row, entry);
-  group.batch.put(kv::Family::mailbox, keys::entry(mailbox.id, entry.uid), row);
+  group.row.clear();
+  record::append_entry(group.row, entry);
+  group.batch.put(kv::Family::mailbox, keys::entry(mailbox.id, entry.uid), group.row);
   group.batch.put(kv::Family::mailbox, keys::change(mailbox.id, entry.modseq),
                   keys::number(entry.uid.value));
 }
 
 void put_waiting(Group& group, const Target& target, std::uint32_t number,
                  const record::PendingDelivery& delivery) {
-  std::string row;
-  row.reserve(kUsualRow);
+  std::string& row = group.row;
+  row.clear();
   record::append_pending(row, delivery);
   if (const auto* route = std::get_if<ToRoute>(&target)) {
     const std::string key = keys::queued({route->queue, route->due, delivery.message, number});
@@ -234,11 +234,10 @@ void put_notices(Group& group, EventSeq first, std::span<const record::Notice> n
   // Unique within the message for ever: no two runs of events begin with the same number.
   constexpr unsigned kRunBits = 20;
   std::uint64_t number = first.value << kRunBits;
-  std::string row;
   for (const record::Notice& notice : notices) {
-    row.clear();
-    record::append_notice(row, notice);
-    group.batch.put(kv::Family::notice, keys::notice({notice.message, number++}), row);
+    group.row.clear();
+    record::append_notice(group.row, notice);
+    group.batch.put(kv::Family::notice, keys::notice({notice.message, number++}), group.row);
   }
 }
 

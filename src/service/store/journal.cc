@@ -82,13 +82,13 @@ Result<void> Journal::append(std::span<const MessageId> ids, MonoTime now) {
     MAIL_TRY(os::AppendFile file, os::AppendFile::create(path_));
     file_.emplace(std::move(file));
   }
-  std::string bytes;
-  record::Writer writer(bytes, record::Type::journal, kVersion);
+  bytes_.clear();
+  record::Writer writer(bytes_, record::Type::journal, kVersion);
   writer.varint(ids.size());
   for (const MessageId& id : ids) writer.id(id);
   writer.finish();
   unsynced_ = true;
-  Result<void> appended = file_->append(bytes);
+  Result<void> appended = file_->append(bytes_);
   torn_ = torn_ || !appended;
   return appended;
 }

@@ -62,6 +62,7 @@ class Journal {
   std::filesystem::path path_;
   MonoTime begun_{};
   bool unsynced_ = false;
+  std::string bytes_;  // memory for records
   bool torn_ = false;  // a failed write left half a record: nothing behind it would be read
   std::deque<Closed> closed_;
 };

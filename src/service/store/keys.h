@@ -66,7 +66,10 @@ inline std::string tombstone(MailboxId id, ModSeq at) { return tombstones(id) + 
 inline std::string event(EventSeq seq) { return "s" + number(seq.value); }
 inline constexpr std::string_view kRuns = "i";
 inline std::string runs(MessageId id) { return std::string(kRuns).append(id.key()); }
-inline std::string run(MessageId id, EventSeq first) { return runs(id) + number(first.value); }
+inline void append_run(std::string& key, MessageId id, EventSeq first) {
+  key.append(kRuns).append(id.key());
+  append_big_endian(key, first.value);
+}
 
 // schedule: what waits in queues by route, domain, lane and due time, and what is held by message.
 // For each row in a queue there is one that finds it by its message; its value is the row's key.

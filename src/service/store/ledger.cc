@@ -12,16 +12,16 @@ std::optional<Event> fate_event(const Target& target) {
   Event event;
   if (const auto* mailbox = std::get_if<ToMailbox>(&target)) {
     event.kind = EventKind::delivered;
-    event.facts = {{"folder", mailbox->folder}};
+    event.facts.push_back({"folder", mailbox->folder});
   } else if (const auto* held = std::get_if<Held>(&target)) {
     event.kind = EventKind::held;
-    event.facts = {{"reason", held->reason}};
+    event.facts.push_back({"reason", held->reason});
   } else if (const auto* discarded = std::get_if<Discarded>(&target)) {
     event.kind = EventKind::discarded;
-    event.facts = {{"reason", discarded->reason}};
+    event.facts.push_back({"reason", discarded->reason});
   } else if (const auto* bounced = std::get_if<Bounced>(&target)) {
     event.kind = EventKind::bounced;
-    event.facts = {{"reason", bounced->reason}};
+    event.facts.push_back({"reason", bounced->reason});
   } else if (const auto* relayed = std::get_if<Relayed>(&target)) {
     event.kind = EventKind::delivered;
     event.facts = relayed->facts;
@@ -88,21 +88,28 @@ record::BodyRef body_of(const Draft& draft) {
 }
 
 record::PendingDelivery pending_of(const Draft& draft, const Delivery& delivery) {
-  if (draft.carried) {
-    return draft.carried->waiting[static_cast<std::size_t>(&delivery - draft.deliveries.data())];
-  }
   record::PendingDelivery pending;
+  set_pending(pending, draft, delivery);
+  return pending;
+}
+
+void set_pending(record::PendingDelivery& pending, const Draft& draft, const Delivery& delivery) {
+  if (draft.carried) {
+    pending = draft.carried->waiting[static_cast<std::size_t>(&delivery - draft.deliveries.data())];
+    return;
+  }
   pending.message = draft.id;
   // What was asked to wait is no older than the end of its wait (RFC 4865 §4.2).
   pending.since = std::max(draft.received_at, draft.options.hold_until.value_or(draft.received_at));
-  if (const auto* held = std::get_if<Held>(&delivery.target)) pending.reason = held->reason;
+  const auto* held = std::get_if<Held>(&delivery.target);
+  pending.reason = held != nullptr ? std::string_view(held->reason) : std::string_view();
+  pending.attempts = 0;
   pending.reverse_path = delivery.reverse_path;
   pending.added_fields = delivery.added_fields;
-  pending.recipients.reserve(delivery.recipients.size());
+  pending.recipients.clear();
   for (const Recipient& recipient : delivery.recipients) {
     pending.recipients.push_back({.recipient = recipient, .reason = ""});
   }
-  return pending;
 }
 
 bool any_local(const Draft& draft) {
@@ -128,12 +135,12 @@ std::vector<Event> all_events(const Draft& draft, WallTime now) {
   std::vector<Event> events;
   if (auto received = missing_received(draft)) events.push_back(std::move(*received));
   events.insert(events.end(), draft.events.begin(), draft.events.end());
-  for (Event& event : fate_events(draft, now)) events.push_back(std::move(event));
+  each_fate_event(draft, now, [&](const Event& event) { events.push_back(event); });
   return events;
 }
 
-std::vector<Event> fate_events(const Draft& draft, WallTime now) {
-  std::vector<Event> events;
+void each_fate_event(const Draft& draft, WallTime now,
+                     const std::function<void(const Event&)>& tell) {
   for (const Delivery& delivery : draft.deliveries) {
     std::optional<Event> event = fate_event(delivery.target);
     if (!event) continue;
@@ -141,10 +148,9 @@ std::vector<Event> fate_events(const Draft& draft, WallTime now) {
     event->at = now;
     for (const Recipient& recipient : delivery.recipients) {
       event->recipient = recipient.address;
-      events.push_back(*event);
+      tell(*event);
     }
   }
-  return events;
 }
 
 namespace {

@@ -3,6 +3,7 @@
 // recipient (security.md 17). Pure.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -35,6 +36,8 @@ record::BodyRef body_of(const Draft& draft);
 bool waits(const Target& target);  // in a queue, or held
 // What is kept of a delivery that waits from its draft on; `delivery` is one of the draft's.
 record::PendingDelivery pending_of(const Draft& draft, const Delivery& delivery);
+// The same into memory that was used before.
+void set_pending(record::PendingDelivery& pending, const Draft& draft, const Delivery& delivery);
 bool any_local(const Draft& draft);
 
 // The draft's own events (with `received` made where it is missing: an acknowledged id is accounted
@@ -43,7 +46,8 @@ bool any_local(const Draft& draft);
 std::vector<record::Event> all_events(const Draft& draft, WallTime now);
 // The two parts of it that are not in the draft.
 std::optional<record::Event> missing_received(const Draft& draft);
-std::vector<record::Event> fate_events(const Draft& draft, WallTime now);
+void each_fate_event(const Draft& draft, WallTime now,
+                     const std::function<void(const record::Event&)>& tell);
 Counters effect_of(const Draft& draft);
 // What a delivery to this target is for each of its recipients, but for whose, of which message
 // and when. Nothing: it is queued, which no event says.

@@ -78,7 +78,7 @@ Result<void> Quarantine::apply(Group& group) {
       group.batch.remove_once(kv::Family::schedule, keys::waiting(place->message, place->number));
     }
   }
-  std::vector<std::string> events;
+  EventRows events;
   Counters effect;
   for (const RecipientState& recipient : recipient_states(past)) {
     if (!hits(recipient, spared)) continue;
@@ -88,7 +88,7 @@ Result<void> Quarantine::apply(Group& group) {
                               .recipient = recipient.recipient,
                               .recipients = {},
                               .facts = {{"what", row_.what}, {"why", row_.why}}};
-    record::append_event(events.emplace_back(), event);
+    events.add(event);
     --counter_of(effect, recipient.state);
     ++effect.quarantined;
   }

@@ -174,16 +174,15 @@ class Losses final : public Change {
 
   void name(Group& group, MessageId id, const std::vector<RecipientState>& recipients) {
     lost_.push_back(id);
-    std::vector<std::string> events;
+    EventRows events;
     Counters effect;
     for (const RecipientState& each : recipients) {
-      record::append_event(events.emplace_back(),
-                           {.message = id,
-                            .kind = record::EventKind::quarantined,
-                            .at = group.now,
-                            .recipient = each.recipient,
-                            .recipients = {},
-                            .facts = {{"what", "its delivery is lost"}, {"why", why_}}});
+      events.add({.message = id,
+                  .kind = record::EventKind::quarantined,
+                  .at = group.now,
+                  .recipient = each.recipient,
+                  .recipients = {},
+                  .facts = {{"what", "its delivery is lost"}, {"why", why_}}});
       --counter_of(effect, each.state);
       ++effect.quarantined;
     }

@@ -76,11 +76,8 @@ void put(Group& group, const Step& step) {
   put_rest(group, step);
 
   const Settlement& settlement = step.settlement;
-  std::vector<std::string> events;
-  events.reserve(settlement.events.size());
-  for (const record::Event& event : settlement.events) {
-    record::append_event(events.emplace_back(), event);
-  }
+  EventRows events;
+  for (const record::Event& event : settlement.events) events.add(event);
   const auto kind =
       settlement.events.empty() ? record::EventKind::deferred : settlement.events.front().kind;
   const EventSeq first = group.state.put_events(group.batch, step.message, kind, events);
@@ -120,9 +117,9 @@ Result<void> ComplaintChange::apply(Group& group) {
   std::vector<record::Event> events;
   MAIL_TRY(events, read_events(group.db, event_.message, nullptr));
   if (events.empty()) return fail(Errc::not_found, "no such message");
-  std::string row;
-  record::append_event(row, event_);
-  group.state.put_events(group.batch, event_.message, event_.kind, std::span(&row, 1));
+  EventRows row;
+  row.add(event_);
+  group.state.put_events(group.batch, event_.message, event_.kind, row);
   return {};
 }
 

@@ -41,6 +41,7 @@ StoreEngine::~StoreEngine() {
 
 bool StoreEngine::write(std::span<Change* const> changes) {
   batch_->clear();
+  acknowledged_.clear();
   std::size_t bulk = 0;
   for (const Change* change : changes) bulk += change->bulk();
   Group group{*db_,
@@ -50,7 +51,9 @@ bool StoreEngine::write(std::span<Change* const> changes) {
               clock_.wall_now(),
               storage_low_,
               bulk >= options_.segment_group.value && room_for_segments_,
-              {},
+              acknowledged_,
+              row_,
+              waiting_,
               EnvelopeChanges(*db_),
               {},
               false};

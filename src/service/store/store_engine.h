@@ -117,6 +117,9 @@ class StoreEngine final : public GroupWriter {
   std::atomic<bool> open_ = false;
   // Made anew with the database; the committer's.
   std::unique_ptr<kv::Batch> batch_;
+  std::vector<MessageId> acknowledged_;  // of the group under way
+  std::string row_;                      // memory for those that it puts
+  record::PendingDelivery waiting_;
   std::unique_ptr<StoreState> state_;
   std::vector<MessageId> missing_;
   std::atomic<std::uint64_t> groups_ = 0;

@@ -170,14 +170,16 @@ void StoreState::remove_mailbox(kv::Batch& batch, MailboxId id) {
 }
 
 EventSeq StoreState::put_events(kv::Batch& batch, MessageId message, record::EventKind kind,
-                                std::span<const std::string> events) {
+                                const EventRows& events) {
   const EventSeq first = next_event_;
   if (events.empty()) return first;
   std::string run = keys::number(static_cast<std::uint32_t>(events.size()));
   run.push_back(static_cast<char>(kind));
-  batch.put(kv::Family::run, keys::run(message, next_event_), run);
-  for (const std::string& event : events) {
-    batch.put(kv::Family::event, keys::event(next_event_), event);
+  row_.clear();
+  keys::append_run(row_, message, next_event_);
+  batch.put(kv::Family::run, row_, run);
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    batch.put(kv::Family::event, keys::event(next_event_), events[i]);
     ++next_event_.value;
   }
   return first;
@@ -192,11 +194,12 @@ void StoreState::count(const Counters& effect, WallTime now) {
   }
   hours_[hour] = hours_[hour] + effect;
   totals_ = totals_ + effect;
-  changed_hours_.insert(hour);
+  if (std::ranges::find(changed_hours_, hour) == changed_hours_.end())
+    changed_hours_.push_back(hour);
 }
 
 void StoreState::finish(kv::Batch& batch) {
-  std::string row;
+  std::string& row = row_;
   for (const MailboxId id : changed_) {
     row.clear();
     record::append_mailbox(row, mailboxes_.at(id));

@@ -7,13 +7,13 @@
 #include <map>
 #include <optional>
 #include <set>
-#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "base/clock.h"
 #include "platform/kv/database.h"
+#include "service/store/event_rows.h"
 #include "service/store/mail_store.h"
 
 namespace mail {
@@ -39,10 +39,10 @@ class StoreState {
   std::vector<MailboxId> mailboxes_of(AccountId account) const;
   void remove_mailbox(kv::Batch& batch, MailboxId id);
 
-  // Numbers the events of one message and puts them; each is an encoded record. `kind` is one that
-  // is among them: the row by which `received` is found without reading it. The first one's number.
+  // Numbers the events of one message and puts them. `kind` is one that is among them: the row by
+  // which `received` is found without reading it. The first one's number.
   EventSeq put_events(kv::Batch& batch, MessageId message, record::EventKind kind,
-                      std::span<const std::string> events);
+                      const EventRows& events);
   EventSeq next_event() const { return next_event_; }
   void count(const Counters& effect, WallTime now);
 
@@ -72,8 +72,9 @@ class StoreState {
   bool sequence_changed_ = false;
   EventSeq next_event_{1};
   Counters totals_;
-  std::map<std::uint64_t, Counters> hours_;  // only the hour being written, and one before it
-  std::set<std::uint64_t> changed_hours_;
+  std::map<std::uint64_t, Counters> hours_;   // only the hour being written, and one before it
+  std::vector<std::uint64_t> changed_hours_;  // each once
+  std::string row_;                           // memory for rows and keys
   kv::Database const* db_ = nullptr;
 };
 
