@@ -78,6 +78,7 @@ class Queue::Impl {
   Task<void> name_doubles();
   Task<void> learn();
   Task<void> lease(queue::LeaseRows wanted);
+  Task<queue::LeasedRows> read_rows(queue::LeaseRows wanted);
   Task<void> resolve(queue::ResolveHosts wanted);
   Task<void> settle(std::vector<Outcome> outcomes);
   Task<Result<void>> settle_each(std::vector<Outcome> outcomes);
@@ -108,8 +109,10 @@ class Queue::Impl {
   queue::Scheduler scheduler_;
   std::optional<queue::InFlightFile> in_flight_;  // opened by start()
   Waiters ticks_;
+  Waiters patience_;  // of patient leases: until a tick, or the stop
   Waiters settlements_;
   std::uint64_t settlements_done_ = 0;
+  std::chrono::nanoseconds patient_work_{0};  // that leases took since one waited
   bool running_ = false;
   bool again_ = false;
   bool learned_ = false;

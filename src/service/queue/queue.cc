@@ -25,7 +25,8 @@ namespace {
 constexpr std::size_t kQueuesPerPage = 1000;
 constexpr std::size_t kNewsContent = std::size_t{64} << 20U;
 constexpr std::chrono::seconds kDnsPatience{20};
-constexpr std::chrono::hours kNoTtl{1};  // nothing to look up
+constexpr std::chrono::hours kNoTtl{1};    // nothing to look up
+constexpr Milliseconds kPatientWork{100};  // between two ticks; then patient leases wait
 
 std::uint64_t seed_of(Random& random) {
   std::uint64_t seed = 0;
@@ -136,6 +137,7 @@ void Queue::Impl::stop(Milliseconds grace) {
   thread_.post([this] {
     stopping_ = true;
     scheduler_.halt();
+    patience_.resume_all();
     run();
     check_stopped();
   });
@@ -218,6 +220,7 @@ void Queue::Impl::take_news(News news) {
 
 void Queue::Impl::tick() {
   ticks_.resume_all();
+  patience_.resume_all();
   run();
 }
 
@@ -268,50 +271,70 @@ Task<void> Queue::Impl::learn() {
 }
 
 Task<void> Queue::Impl::lease(queue::LeaseRows wanted) {
+  const MonoTime began = parts_.clock.mono_now();
+  queue::LeasedRows answer = co_await read_rows(std::move(wanted));
+  if (wanted.patient) {
+    patient_work_ += parts_.clock.mono_now() - began;
+    if (patient_work_ > kPatientWork && !stopping_) {
+      patient_work_ = {};
+      co_await patience_.wait();
+    }
+  }
+  scheduler_.leased(std::move(answer), now());
+  run();
+}
+
+Task<queue::LeasedRows> Queue::Impl::read_rows(queue::LeaseRows wanted) {
   queue::LeasedRows answer{.id = wanted.id, .rows = {}, .last = {}};
   // Rows that are not due yet say when to come back.
   const WallTime until = parts_.clock.wall_now() + std::chrono::years(20);
   Result<std::vector<QueuedDelivery>> rows =
       co_await parts_.store.lease(std::move(wanted.queue), wanted.after, until, wanted.limit);
-  if (rows) {
-    answer.more = rows->size() >= wanted.limit;
-    if (!rows->empty()) answer.last = rows->back().key;
-    std::optional<record::Envelope> envelope;
-    for (QueuedDelivery& row : *rows) {
-      // Beyond what is due only the first one counts, for its time.
-      const bool needed = row.key.due <= parts_.clock.wall_now() || answer.rows.empty() ||
-                          answer.rows.back().row.key.due <= parts_.clock.wall_now();
-      if (!needed) {
-        answer.last = answer.rows.back().row.key;
-        answer.more = true;
-        break;
-      }
-      if (!envelope.has_value() || envelope->id != row.key.message) {
-        Result<record::Envelope> read = co_await parts_.store.envelope(row.key.message);
-        if (!read && read.error().code == Errc::store_unhealthy) {
-          answer.failed = true;
-          break;
-        }
-        if (!read) {  // the store has set it aside and named it
-          log::error("queue.envelope_lost",
-                     {{"id", row.key.message.to_string()}, {"error", describe(read.error())}});
-          envelope.reset();
-          continue;
-        }
-        envelope = std::move(*read);
-      }
-      MailOptions options =
-          options_for(envelope->options, envelope->reverse_path, row.delivery.reverse_path);
-      answer.rows.push_back({.row = std::move(row),
-                             .options = std::move(options),
-                             .size = envelope->size,
-                             .body = envelope->body});
-    }
-  } else {
+  if (!rows) {
     answer.failed = true;
+    co_return answer;
   }
-  scheduler_.leased(std::move(answer), now());
-  run();
+  answer.more = rows->size() >= wanted.limit;
+  // Beyond what is due only the first one counts, for its time.
+  const auto later = std::ranges::upper_bound(
+      *rows, parts_.clock.wall_now(), {}, [](const QueuedDelivery& row) { return row.key.due; });
+  if (later != rows->end() && later + 1 != rows->end()) {
+    rows->erase(later + 1, rows->end());
+    answer.more = true;
+  }
+  if (rows->empty()) co_return answer;
+  answer.last = rows->back().key;
+
+  std::vector<MessageId> ids;
+  for (const QueuedDelivery& row : *rows) {
+    if (ids.empty() || ids.back() != row.key.message) ids.push_back(row.key.message);
+  }
+  auto envelopes = co_await parts_.store.envelopes_of(ids);
+  if (!envelopes) {
+    answer.failed = true;
+    co_return answer;
+  }
+  std::size_t at = 0;
+  for (QueuedDelivery& row : *rows) {
+    if (ids[at] != row.key.message) ++at;
+    const Result<record::Envelope>& envelope = (*envelopes)[at];
+    if (!envelope && envelope.error().code == Errc::store_unhealthy) {
+      answer.failed = true;
+      break;
+    }
+    if (!envelope) {  // the store has set it aside and named it
+      log::error("queue.envelope_lost",
+                 {{"id", row.key.message.to_string()}, {"error", describe(envelope.error())}});
+      continue;
+    }
+    MailOptions options =
+        options_for(envelope->options, envelope->reverse_path, row.delivery.reverse_path);
+    answer.rows.push_back({.row = std::move(row),
+                           .options = std::move(options),
+                           .size = envelope->size,
+                           .body = envelope->body});
+  }
+  co_return answer;
 }
 
 Task<void> Queue::Impl::resolve(queue::ResolveHosts wanted) {

@@ -306,6 +306,20 @@ TEST(Scheduler, WhatWaitsBehindADeadSiteExpiresWithTheConnectionThatFailed) {
   EXPECT_LT(desk.now.wall, WallTime(days(20'000)) + days(5) + hours(10));
 }
 
+TEST(Scheduler, WhatWaitsBehindADeadSiteIsLookedThroughWithPatience) {
+  Desk desk;
+  desk.add_many(1000, "dead.test", "1");
+  EXPECT_EQ(desk.patient_leases, 0U);
+  while (!desk.jobs.empty()) desk.fail(desk.take_job());
+  desk.pass(minutes(1));
+  EXPECT_GE(desk.patient_leases, 3U);
+  // Mail that flows is leased at once.
+  const std::size_t before = desk.patient_leases;
+  desk.add_many(1000, "live.test", "1");
+  while (!desk.jobs.empty()) desk.finish(desk.take_job());
+  EXPECT_EQ(desk.patient_leases, before);
+}
+
 TEST(Scheduler, TheSenderIsToldOnceOfADelayAlsoOfWhatWasNeverTried) {
   Desk desk;
   desk.add_many(300, "dead.test", "1");

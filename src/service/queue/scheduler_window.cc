@@ -144,8 +144,11 @@ void Scheduler::feed(Now now) {
     queue.leasing = true;
     queue.sweeping = true;
     ++leases_out_;
-    actions_.leases.push_back(
-        {.id = queue.id, .queue = queue.name, .after = queue.swept, .limit = kPage});
+    actions_.leases.push_back({.id = queue.id,
+                               .queue = queue.name,
+                               .after = queue.swept,
+                               .limit = kPage,
+                               .patient = true});
   }
 }
 

@@ -197,10 +197,12 @@ class Desk {
   std::vector<Job> jobs;
   std::vector<Outcome> outcomes;
   std::size_t leases = 0;
+  std::size_t patient_leases = 0;
 
  private:
   void lease(const LeaseRows& wanted) {
     ++leases;
+    if (wanted.patient) ++patient_leases;
     LeasedRows answer{.id = wanted.id, .rows = {}, .last = {}};
     for (const auto& [key, load] : disk) {
       if (key.queue != wanted.queue || (wanted.after && key <= *wanted.after)) continue;

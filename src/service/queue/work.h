@@ -38,6 +38,7 @@ struct LeaseRows {
   QueueName queue;
   std::optional<QueueKey> after;
   std::size_t limit = 0;
+  bool patient = false;  // looks through what waits for a dead site; mail that flows goes first
 };
 struct LeasedRows {
   std::uint64_t id = 0;

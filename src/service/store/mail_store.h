@@ -91,6 +91,9 @@ class MailStore {
   virtual Task<Result<void>> commit(std::span<Draft> drafts) = 0;
 
   virtual Task<Result<record::Envelope>> envelope(MessageId id) = 0;
+  // One for each id, read together.
+  virtual Task<Result<std::vector<Result<record::Envelope>>>> envelopes_of(
+      std::vector<MessageId> ids) = 0;
   virtual Task<Result<std::vector<record::Envelope>>> messages(MessageQuery query) = 0;
   // Content from `offset` on: at least one octet unless at the end, at most a chunk.
   virtual Task<Result<std::string>> read_body(record::BodyRef body, std::uint64_t offset) = 0;

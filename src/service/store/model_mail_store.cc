@@ -181,6 +181,13 @@ Task<Result<record::Envelope>> ModelMailStore::envelope(MessageId id) {
   co_return found->second;
 }
 
+Task<Result<std::vector<Result<record::Envelope>>>> ModelMailStore::envelopes_of(
+    std::vector<MessageId> ids) {
+  std::vector<Result<record::Envelope>> found;
+  for (const MessageId id : ids) found.push_back(co_await envelope(id));
+  co_return found;
+}
+
 Task<Result<std::vector<record::Envelope>>> ModelMailStore::messages(MessageQuery query) {
   const std::lock_guard lock(mutex_);
   std::vector<record::Envelope> found;

@@ -29,6 +29,8 @@ class ModelMailStore final : public MailStore {
   Task<void> drop_staged(MessageId id) override;
   Task<Result<void>> commit(std::span<Draft> drafts) override;
   Task<Result<record::Envelope>> envelope(MessageId id) override;
+  Task<Result<std::vector<Result<record::Envelope>>>> envelopes_of(
+      std::vector<MessageId> ids) override;
   Task<Result<std::vector<record::Envelope>>> messages(MessageQuery query) override;
   Task<Result<std::string>> read_body(record::BodyRef body, std::uint64_t offset) override;
   Task<Result<std::vector<record::Event>>> events_of(MessageId id) override;

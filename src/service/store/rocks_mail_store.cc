@@ -121,6 +121,18 @@ Task<Result<record::Envelope>> RocksMailStore::envelope(MessageId id) {
   });
 }
 
+Task<Result<std::vector<Result<record::Envelope>>>> RocksMailStore::envelopes_of(
+    std::vector<MessageId> ids) {
+  using Found = std::vector<Result<record::Envelope>>;
+  co_return co_await read(
+      [&ids](kv::Database& db, std::vector<DamagedRow>& damaged) -> Result<Found> {
+        Found found;
+        found.reserve(ids.size());
+        for (const MessageId id : ids) found.push_back(rows::envelope(db, id, damaged));
+        return found;
+      });
+}
+
 Task<Result<std::vector<record::Envelope>>> RocksMailStore::messages(MessageQuery query) {
   co_return co_await read([&](kv::Database& db, std::vector<DamagedRow>& damaged) {
     return rows::envelopes(db, query, damaged);
