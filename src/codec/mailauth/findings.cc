@@ -111,7 +111,7 @@ std::string normal_domain(std::string_view written, const Idn* idn) {
 
 // Adds what one From field says; false where it cannot be read in one way only.
 bool add_authors(std::string_view value, const Idn* idn, std::size_t* authors,
-                 std::vector<std::string>* domains) {
+                 AuthorDomains::Domains* domains) {
   const std::string list = message::unfold(value);
   // RFC 5322 §4 lets old programs write controls; readers cut or show the text there as they like.
   const auto is_control = [](char c) { return (c >= 0 && c < ' ' && c != '\t') || c == '\x7F'; };

@@ -1,6 +1,7 @@
 // What SPF, DKIM, ARC and DMARC say of one message together, and its author domains. Pure.
 #pragma once
 
+#include <boost/container/small_vector.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,7 +29,8 @@ struct AuthorDomains {
   };
   Kind kind = Kind::none;
   std::size_t from_fields = 0;
-  std::vector<std::string> domains;  // empty for none and too_many
+  using Domains = boost::container::small_vector<std::string, 1>;  // nearly always one
+  Domains domains;                                                 // empty for none and too_many
 };
 inline constexpr std::size_t kMaxAuthorDomains = 5;
 AuthorDomains author_domains(std::string_view header_block, const Idn* idn);

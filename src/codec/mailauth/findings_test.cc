@@ -13,7 +13,7 @@ namespace mail::mailauth {
 namespace {
 
 using Kind = AuthorDomains::Kind;
-using Domains = std::vector<std::string>;
+using Domains = AuthorDomains::Domains;
 
 // Knows the one name that the tests convert.
 Result<std::string> to_ascii(std::string_view domain) {

@@ -99,7 +99,7 @@ const AccountRow* Directory::owner_of(std::string_view domain) const {
 
 // Level by level, so that each address is expanded once, at its least depth: the work is linear in
 // the aliases whatever they point at. Who is reached in several ways belongs to the shortest.
-void Directory::expand(std::string address, std::vector<Resolution::Member>& members) const {
+void Directory::expand(std::string address, Resolution::Members& members) const {
   struct Named {
     std::string_view address;
     std::string_view list_owner;

@@ -4,6 +4,7 @@
 // receives: its mail is nobody else's to bounce.
 #pragma once
 
+#include <boost/container/small_vector.hpp>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -60,7 +61,8 @@ struct Resolution {
   // The one member is the sender who was rewritten to this address when mail was sent on: a notice
   // comes back. Taken from the null path only.
   bool rewritten = false;
-  std::vector<Member> members;  // empty only with always_taken: nobody owns the domain yet, hold it
+  using Members = boost::container::small_vector<Member, 1>;
+  Members members;  // empty only with always_taken: nobody owns the domain yet, hold it
 };
 
 class Directory {
@@ -116,7 +118,7 @@ class Directory {
   const AccountRow* account_without_tag(std::string_view address) const;
   const AccountRow* owner_of(std::string_view domain) const;
   std::optional<std::string> rewritten_sender(const Mailbox& recipient) const;
-  void expand(std::string address, std::vector<Resolution::Member>& members) const;
+  void expand(std::string address, Resolution::Members& members) const;
 
   // What an account more does not change, shared with the snapshot before.
   struct Names {

@@ -55,11 +55,14 @@ void Expansion::add(const Mailbox& given, const Recipient& asked, std::string_vi
 
 void Expansion::expand(const Recipient& name, const Resolution& resolution) {
   const bool alone = resolution.members.size() == 1;
+  bool any = false;
   std::vector<std::string> fresh;
   for (const Resolution::Member& member : resolution.members) {
-    if (place(member, final_of(member, name, alone))) fresh.push_back(member.address);
+    if (!place(member, final_of(member, name, alone))) continue;
+    any = true;
+    if (resolution.expanded) fresh.push_back(member.address);
   }
-  if (resolution.expanded || fresh.empty()) note_expanded(name.address, std::move(fresh));
+  if (resolution.expanded || !any) note_expanded(name.address, std::move(fresh));
   if (!name.notify.success) return;
   if (all_by_lists(resolution)) {
     // RFC 3461 §5.2.7.1: for its sender the message has arrived when the list has it.

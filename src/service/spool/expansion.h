@@ -65,7 +65,7 @@ class Expansion {
   NoticePolicy* notices_;
   Draft& draft_;
   // What is remembered for the length of a message; of one with few recipients, without the heap.
-  std::array<std::byte, 1024> memory_;
+  std::array<std::byte, 1024> memory_{};
   std::pmr::monotonic_buffer_resource arena_{memory_.data(), memory_.size()};
   std::pmr::set<std::pmr::string> given_{&arena_};
   std::pmr::set<AccountId> accounts_{&arena_};

@@ -212,8 +212,9 @@ void put_entry(Group& group, const ToMailbox& target, record::MailboxEntry entry
   group.row.clear();
   record::append_entry(group.row, entry);
   group.batch.put(kv::Family::mailbox, keys::entry(mailbox.id, entry.uid), group.row);
-  group.batch.put(kv::Family::mailbox, keys::change(mailbox.id, entry.modseq),
-                  keys::number(entry.uid.value));
+  group.row.clear();
+  keys::append_change(group.row, mailbox.id, entry.modseq);
+  group.batch.put(kv::Family::mailbox, group.row, keys::number(entry.uid.value));
 }
 
 void put_waiting(Group& group, const Target& target, std::uint32_t number,

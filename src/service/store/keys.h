@@ -53,10 +53,20 @@ inline std::string owned_mailbox(AccountId account, MailboxId id) {
   return owned_mailboxes(account) + number(id.value);
 }
 inline std::string entries(MailboxId id) { return in_mailbox('e', id); }
-inline std::string changes(MailboxId id) { return in_mailbox('m', id); }
+inline constexpr char kChangeRow = 'm';
+inline std::string changes(MailboxId id) { return in_mailbox(kChangeRow, id); }
 inline std::string tombstones(MailboxId id) { return in_mailbox('t', id); }
 inline std::string entry(MailboxId id, Uid uid) { return entries(id) + number(uid.value); }
-inline std::string change(MailboxId id, ModSeq at) { return changes(id) + number(at.value); }
+inline void append_change(std::string& key, MailboxId id, ModSeq at) {
+  key.push_back(kChangeRow);
+  append_big_endian(key, id.value);
+  append_big_endian(key, at.value);
+}
+inline std::string change(MailboxId id, ModSeq at) {
+  std::string key;
+  append_change(key, id, at);
+  return key;
+}
 inline std::string tombstone(MailboxId id, ModSeq at) { return tombstones(id) + number(at.value); }
 
 // event: the events in commit order. run: for each message where its runs of them begin; the value
