@@ -272,8 +272,9 @@ Task<void> Queue::Impl::learn() {
 
 Task<void> Queue::Impl::lease(queue::LeaseRows wanted) {
   const MonoTime began = parts_.clock.mono_now();
+  const bool patient = wanted.patient;
   queue::LeasedRows answer = co_await read_rows(std::move(wanted));
-  if (wanted.patient) {
+  if (patient) {
     patient_work_ += parts_.clock.mono_now() - began;
     if (patient_work_ > kPatientWork && !stopping_) {
       patient_work_ = {};

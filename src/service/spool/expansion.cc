@@ -43,13 +43,11 @@ void Expansion::add(const Mailbox& given, const Recipient& asked, std::string_vi
       return;
     case Resolution::Kind::unknown_user:
       // It was somebody at RCPT, and the client has been told so: nothing may get lost.
-      return join(group_of("user", "", ""),
-                  Held{"the account was removed while the message came in"},
+      return join("user", "", Held{"the account was removed while the message came in"},
                   {name, draft_.reverse_path});
     case Resolution::Kind::taken:
       if (!resolution.members.empty()) return expand(name, resolution);
-      return join(group_of("owner", "", ""), Held{"the domain has no account yet"},
-                  {name, draft_.reverse_path});
+      return join("owner", "", Held{"the domain has no account yet"}, {name, draft_.reverse_path});
   }
 }
 
@@ -113,7 +111,7 @@ bool Expansion::place(const Resolution::Member& member, Final recipient) {
                   " before and has come back: it goes round in a loop"));
   } else if (due() > draft_.received_at) {
     const std::string domain(domain_of(member.address));
-    join(group_of("local", domain, recipient.reverse_path),
+    join("local", domain,
          ToRoute{.queue = {.route = "local", .domain = domain, .lane = lane_}, .due = due()},
          std::move(recipient));
   } else {
@@ -142,23 +140,14 @@ bool Expansion::place_elsewhere(Final recipient) {
   return true;
 }
 
-// Who shares one, shares a delivery.
-std::pmr::string Expansion::group_of(std::string_view fate, std::string_view domain,
-                                     std::string_view reverse_path) {
-  std::pmr::string group(&arena_);
-  group.reserve(fate.size() + domain.size() + reverse_path.size() + 2);
-  group.append(fate).append(1, ' ').append(domain).append(1, ' ').append(reverse_path);
-  return group;
-}
-
 void Expansion::send_by(const Route& route, const std::string& domain, Final recipient) {
   switch (route.kind) {
     case Route::Kind::hold:
-      return join(group_of("hold", domain, recipient.reverse_path),
-                  Held{concat("the route of ", domain, " is hold")}, std::move(recipient));
+      return join("hold", domain, Held{concat("the route of ", domain, " is hold")},
+                  std::move(recipient));
     case Route::Kind::discard:
-      return join(group_of("discard", domain, recipient.reverse_path),
-                  Discarded{concat("the route of ", domain, " is discard")}, std::move(recipient));
+      return join("discard", domain, Discarded{concat("the route of ", domain, " is discard")},
+                  std::move(recipient));
     case Route::Kind::local:
       // It never leaves, and nobody is there.
       return bounce(std::move(recipient), "5.1.2",
@@ -167,7 +156,7 @@ void Expansion::send_by(const Route& route, const std::string& domain, Final rec
     case Route::Kind::smtp:
     case Route::Kind::lmtp:
       return join(
-          group_of("queue", domain, recipient.reverse_path),
+          "queue", domain,
           ToRoute{.queue = {.route = route.to, .domain = domain, .lane = lane_}, .due = due()},
           std::move(recipient));
   }
@@ -175,12 +164,17 @@ void Expansion::send_by(const Route& route, const std::string& domain, Final rec
 
 void Expansion::bounce(Final recipient, std::string_view status, std::string why) {
   tell(record::NoticeKind::failed, recipient.recipient, recipient.reverse_path, status, why);
-  join(group_of("bounce", recipient.recipient.address, ""), Bounced{std::move(why)},
-       std::move(recipient));
+  const std::string address = recipient.recipient.address;
+  join("bounce", address, Bounced{std::move(why)}, std::move(recipient));
 }
 
-// Recipients of one group share a delivery.
-void Expansion::join(std::pmr::string group, Target target, Final recipient) {
+// Recipients of one fate, domain and reverse path share a delivery.
+void Expansion::join(std::string_view fate, std::string_view domain, Target target,
+                     Final recipient) {
+  const std::string_view path = recipient.reverse_path;
+  std::pmr::string group(&arena_);
+  group.reserve(fate.size() + domain.size() + path.size() + 2);
+  group.append(fate).append(1, ' ').append(domain).append(1, ' ').append(path);
   const auto [at, fresh] = groups_.try_emplace(std::move(group), draft_.deliveries.size());
   if (fresh) {
     draft_.deliveries.push_back({.target = std::move(target),

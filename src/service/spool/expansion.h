@@ -49,11 +49,9 @@ class Expansion {
   bool place(const Resolution::Member& member, Final recipient);
   bool place_elsewhere(Final recipient);
   void send_by(const Route& route, const std::string& domain, Final recipient);
-  std::pmr::string group_of(std::string_view fate, std::string_view domain,
-                            std::string_view reverse_path);
   void put_into_mailbox(AccountId account, Final recipient);
   void bounce(Final recipient, std::string_view status, std::string why);
-  void join(std::pmr::string group, Target target, Final recipient);
+  void join(std::string_view fate, std::string_view domain, Target target, Final recipient);
   void note_expanded(const std::string& name, std::vector<std::string> members);
   void tell(record::NoticeKind kind, const Recipient& recipient, std::string_view reverse_path,
             std::string_view status, std::string_view words);

@@ -181,25 +181,6 @@ TYPED_TEST_P(StoreConformance, WhatIsNotThereIsNotFound) {
   EXPECT_TRUE(run(store.remove_account(AccountId{9})));
 }
 
-TYPED_TEST_P(StoreConformance, EnvelopesAreReadTogetherEachInItsPlace) {
-  MailStore& store = this->store();
-  Draft one = draft_for(store, "one");
-  Draft another = draft_for(store, "another");
-  const MessageId first = one.id;
-  const MessageId second = another.id;
-  const MessageId gone = store.next_id();
-  ASSERT_TRUE(commit_one(store, std::move(one)));
-  ASSERT_TRUE(commit_one(store, std::move(another)));
-  const auto found = run(store.envelopes_of({second, gone, first, second}));
-  ASSERT_TRUE(found);
-  ASSERT_EQ(found->size(), 4U);
-  EXPECT_EQ((*found)[0].value().id, second);
-  EXPECT_EQ((*found)[1].error().code, Errc::not_found);
-  EXPECT_EQ((*found)[2].value(), run(store.envelope(first)).value());
-  EXPECT_EQ((*found)[3].value().id, second);
-  EXPECT_TRUE(run(store.envelopes_of({})).value().empty());
-}
-
 TYPED_TEST_P(StoreConformance, EventsComeInCommitOrderWithThoseOfTheDeliveries) {
   using enum record::EventKind;
   Draft draft = new_draft(this->store(), "x");
@@ -501,14 +482,14 @@ TYPED_TEST_P(StoreConformance, ManyThreadsCommitAtOnceAndEveryMessageIsThere) {
 
 REGISTER_TYPED_TEST_SUITE_P(
     StoreConformance, AMessageComesBackAsItWasCommitted, ABodyIsReadFromAnyOffset,
-    WhatIsNotThereIsNotFound, EnvelopesAreReadTogetherEachInItsPlace,
-    EventsComeInCommitOrderWithThoseOfTheDeliveries, EachFateIsCountedAndTold,
-    WhatIsDiscardedForAllKeepsItsEventsButNoBody, UidsAndModseqsAscendInEachMailbox,
-    AUidIsNeverGivenAgain, RecipientsShareOneBodyUntilTheLastOneRemovesIt,
-    RemovingAUidThatIsNotThereRemovesNothing, UsageFollowsWhatComesAndGoes,
-    AnAccountGoesWithAllItsMailAndItsMailboxIdsStayGone, StagedChunksFollowTheFirstOne,
-    WhatWasSentOnBeforeItsCommitIsCountedAndNotKept, DroppedOrMissingChunksMakeNoMessage,
-    DraftsAreKeptAllOrNone, MessagesAreListedNewestFirstByPages,
-    IdsAscendAndStayUniqueWhenTheClockGoesBack, ManyThreadsCommitAtOnceAndEveryMessageIsThere);
+    WhatIsNotThereIsNotFound, EventsComeInCommitOrderWithThoseOfTheDeliveries,
+    EachFateIsCountedAndTold, WhatIsDiscardedForAllKeepsItsEventsButNoBody,
+    UidsAndModseqsAscendInEachMailbox, AUidIsNeverGivenAgain,
+    RecipientsShareOneBodyUntilTheLastOneRemovesIt, RemovingAUidThatIsNotThereRemovesNothing,
+    UsageFollowsWhatComesAndGoes, AnAccountGoesWithAllItsMailAndItsMailboxIdsStayGone,
+    StagedChunksFollowTheFirstOne, WhatWasSentOnBeforeItsCommitIsCountedAndNotKept,
+    DroppedOrMissingChunksMakeNoMessage, DraftsAreKeptAllOrNone,
+    MessagesAreListedNewestFirstByPages, IdsAscendAndStayUniqueWhenTheClockGoesBack,
+    ManyThreadsCommitAtOnceAndEveryMessageIsThere);
 
 }  // namespace mail

@@ -234,11 +234,30 @@ TEST(StoreModel, BothStoresShowTheSameAfterTheSameRandomHistory) {
 }
 
 template <typename Maker>
-class Timelines : public QueueConformance<Maker> {};
+class InBothStores : public QueueConformance<Maker> {};
 using Makers = testing::Types<ModelMaker, RocksMaker>;
-TYPED_TEST_SUITE(Timelines, Makers);
+TYPED_TEST_SUITE(InBothStores, Makers);
 
-TYPED_TEST(Timelines, ARecipientThatBecameSeveralIsCountedAsThem) {
+TYPED_TEST(InBothStores, EnvelopesAreReadTogetherEachInItsPlace) {
+  MailStore& store = this->store();
+  Draft one = draft_for(store, "one");
+  Draft another = draft_for(store, "another");
+  const MessageId first = one.id;
+  const MessageId second = another.id;
+  const MessageId gone = store.next_id();
+  ASSERT_TRUE(commit_one(store, std::move(one)));
+  ASSERT_TRUE(commit_one(store, std::move(another)));
+  const auto found = run(store.envelopes_of({second, gone, first, second}));
+  ASSERT_TRUE(found);
+  ASSERT_EQ(found->size(), 4U);
+  EXPECT_EQ((*found)[0].value().id, second);
+  EXPECT_EQ((*found)[1].error().code, Errc::not_found);
+  EXPECT_EQ((*found)[2].value(), run(store.envelope(first)).value());
+  EXPECT_EQ((*found)[3].value().id, second);
+  EXPECT_TRUE(run(store.envelopes_of({})).value().empty());
+}
+
+TYPED_TEST(InBothStores, ARecipientThatBecameSeveralIsCountedAsThem) {
   using Kind = RecipientOutcome::Kind;
   const MessageId id =
       commit_to(this->store(), kElse, kTestStart, {"a@else.test", "team@else.test"});
@@ -266,7 +285,7 @@ TYPED_TEST(Timelines, ARecipientThatBecameSeveralIsCountedAsThem) {
   expect_consistent(this->store());
 }
 
-TYPED_TEST(Timelines, ComplaintsJoinThemAndCountNothing) {
+TYPED_TEST(InBothStores, ComplaintsJoinThemAndCountNothing) {
   MailStore& store = this->store();
   Draft draft = draft_to(store, kElse, kTestStart, {Recipient("u@else.test")});
   record::Event complaint;
