@@ -209,6 +209,7 @@ def main():
         if name not in ROWS:
             parser.error(f'no row "{name}"; --list names them')
     out = Path(os.environ.get('BENCH_OUT', WORK / 'figures.jsonl'))
+    out.parent.mkdir(parents=True, exist_ok=True)
     for name in arguments.rows or ROWS:
         load = os.getloadavg()[0]
         rounds = ROWS[name].measure(arguments.rounds)
