@@ -190,6 +190,7 @@ class Scheduler {
   std::set<std::pair<MonoTime, std::uint64_t>> domain_timers_;
   std::deque<WaitingQueue*> hungry_;
   std::deque<std::uint64_t> sweeps_;  // queues
+  bool sweep_out_ = false;            // the lease of one of them
   std::size_t leases_out_ = 0;
 
   std::vector<Outcome> outcomes_;       // to be settled next

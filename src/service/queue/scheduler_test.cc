@@ -320,6 +320,15 @@ TEST(Scheduler, WhatWaitsBehindADeadSiteIsLookedThroughWithPatience) {
   EXPECT_EQ(desk.patient_leases, before);
 }
 
+TEST(Scheduler, OneQueueOfADeadSiteIsLookedThroughAtATime) {
+  Desk desk;
+  for (const char* lane : {"1", "2", "3", "4"}) desk.add_many(300, "dead.test", lane);
+  while (!desk.jobs.empty()) desk.fail(desk.take_job());
+  desk.pass(minutes(1));
+  EXPECT_GE(desk.patient_leases, 4U);
+  EXPECT_EQ(desk.patient_at_once, 1);
+}
+
 TEST(Scheduler, TheSenderIsToldOnceOfADelayAlsoOfWhatWasNeverTried) {
   Desk desk;
   desk.add_many(300, "dead.test", "1");

@@ -135,7 +135,9 @@ void Scheduler::feed(Now now) {
                                .after = queue.scanned,
                                .limit = probing ? kProbeParcels : queue.page});
   }
-  while (leases_out_ < kMaxLeases && !sweeps_.empty() && outcomes_.size() < kMaxOutcomes) {
+  // One at a time: it may wait, and the others are for mail that flows.
+  while (!sweep_out_ && leases_out_ < kMaxLeases && !sweeps_.empty() &&
+         outcomes_.size() < kMaxOutcomes) {
     const auto found = queues_by_id_.find(sweeps_.front());
     if (found != queues_by_id_.end() && found->second->leasing) return;  // soon
     sweeps_.pop_front();
@@ -143,6 +145,7 @@ void Scheduler::feed(Now now) {
     WaitingQueue& queue = *found->second;
     queue.leasing = true;
     queue.sweeping = true;
+    sweep_out_ = true;
     ++leases_out_;
     actions_.leases.push_back({.id = queue.id,
                                .queue = queue.name,
@@ -158,6 +161,7 @@ void Scheduler::leased(LeasedRows rows, Now now) {
   WaitingQueue& queue = *found->second;
   --leases_out_;
   const bool sweeping = std::exchange(queue.sweeping, false);
+  if (sweeping) sweep_out_ = false;
   if (rows.failed) {
     if (!sweeping) set_disk_due(queue, now.wall + kStoreRetry, now);
   } else if (sweeping) {

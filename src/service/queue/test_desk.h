@@ -123,6 +123,8 @@ class Desk {
     for (;;) {
       Actions actions = scheduler->take(now);
       if (actions.empty()) return;
+      const auto patient = std::ranges::count_if(actions.leases, &LeaseRows::patient);
+      patient_at_once = std::max(patient_at_once, patient);
       for (const LeaseRows& wanted : actions.leases) lease(wanted);
       for (const ResolveHosts& wanted : actions.resolves) resolve(wanted);
       for (Job& job : actions.jobs) jobs.push_back(std::move(job));
@@ -198,6 +200,7 @@ class Desk {
   std::vector<Outcome> outcomes;
   std::size_t leases = 0;
   std::size_t patient_leases = 0;
+  std::ptrdiff_t patient_at_once = 0;  // at most
 
  private:
   void lease(const LeaseRows& wanted) {
