@@ -1,11 +1,12 @@
-# mail_library(codec/smtp DEPENDS codec/address [TEST_DEPENDS folder...] [PACKAGES target...])
+# mail_library(codec/smtp DEPENDS codec/address [TEST_DEPENDS folder...] [PACKAGES target...]
+#              [LONG_TESTS])
 # Makes the library mail_codec_smtp from src/codec/smtp/*.cc, one test program from *_test.cc and one
 # fuzz target from each fuzz_*.cc. DEPENDS names folders; base is always there. TEST_DEPENDS: what the
-# test program alone needs, of any floor below.
+# test program alone needs, of any floor below. LONG_TESTS: the tests themselves take most of their time.
 set_property(GLOBAL PROPERTY MAIL_GRAPH "")
 
 function(mail_library folder)
-  cmake_parse_arguments(ARG "" "" "DEPENDS;TEST_DEPENDS;PACKAGES" ${ARGN})
+  cmake_parse_arguments(ARG "LONG_TESTS" "" "DEPENDS;TEST_DEPENDS;PACKAGES" ${ARGN})
   string(REPLACE "/" "_" name "mail_${folder}")
   set(dir ${CMAKE_SOURCE_DIR}/src/${folder})
   file(GLOB sources CONFIGURE_DEPENDS ${dir}/*.cc)
@@ -39,6 +40,10 @@ function(mail_library folder)
     endforeach()
     target_compile_definitions(${name}_test PRIVATE
       MAIL_SOURCE_DIR="${CMAKE_SOURCE_DIR}" MAIL_BINARY_DIR="${CMAKE_BINARY_DIR}")
+    # In the trees with sanitizers tests are half of what is compiled, and take half as long like this.
+    if(NOT ARG_LONG_TESTS)
+      target_compile_options(${name}_test PRIVATE $<$<CONFIG:Debug>:-O0>)
+    endif()
     add_test(NAME ${folder} COMMAND ${name}_test)
     set_tests_properties(${folder} PROPERTIES LABELS unit WORKING_DIRECTORY ${CMAKE_BINARY_DIR})
   endif()

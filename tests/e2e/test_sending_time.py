@@ -86,11 +86,13 @@ class Expired(Waiting):
         tried(daemon)
         self.tried_again(daemon, number, 5 * DAY - 6 * HOUR)
         self.assertEqual(states(daemon, number), {BOB: "deferred"})
+        # A delay that is not told yet when it expires would be told by the one that says so.
+        self.assertIn("Action: delayed", notice_to(daemon, TOM).decode())
         before = self.hop.connections
         daemon.advance(7 * HOUR)
         becomes(daemon, number, bob="expired")
         self.assertGreater(self.hop.connections, before, "no last attempt was made")
-        notice = notice_to(daemon, TOM, 2).decode()  # the first said that it is late
+        notice = notice_to(daemon, TOM, 2).decode()
         self.assertIn("Action: failed", notice)
         self.assertIn("closed for the holidays", notice)
         self.assertEqual(waits(daemon), [])
