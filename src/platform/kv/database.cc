@@ -13,6 +13,18 @@
 #include "platform/kv/rocks.h"
 
 namespace mail::kv {
+namespace {
+
+// Of several threads that write at once, one copies the batches of the others in there, ordered by
+// atomics that the thread sanitizer does not see. A function of its own puts Database::write among
+// the callers that a report names, by which tests/tsan.supp knows it.
+[[gnu::noinline]] rocksdb::Status write_in_group(rocksdb::DB& db,
+                                                 const rocksdb::WriteOptions& options,
+                                                 rocksdb::WriteBatch& batch) {
+  return db.Write(options, &batch);
+}
+
+}  // namespace
 
 std::string_view to_string(Family family) {
   switch (family) {
@@ -249,7 +261,7 @@ Result<void> Database::write(Batch& batch, Sync sync) {
   options.sync = sync == Sync::yes && !planted(Bug::no_sync);
   // Of the thread: else each comparison of keys is counted, and nobody reads that.
   rocksdb::SetPerfLevel(rocksdb::PerfLevel::kDisable);
-  const rocksdb::Status status = impl_->db->Write(options, &batch.impl_->batch);
+  const rocksdb::Status status = write_in_group(*impl_->db, options, batch.impl_->batch);
   if (impl_->guard->broken() && planted(Bug::retry_after_failed_sync)) {
     impl_->guard->forget();
     if (impl_->db->SyncWAL().ok()) return {};
