@@ -53,7 +53,7 @@ bench_stop() {
 bench_accounts() {
   local dir=$1 count=$2
   "$BENCH_PROGRAM" domain add local.test --config "$dir/mailwright.toml" </dev/null >>"$dir/log"
-  seq 0 $((count - 1)) | xargs -P "$(jobs)" -I N sh -c \
-    'echo load-and-nothing-else | "$0" account add uN@local.test --password-stdin --config "$1" >>"$2"' \
+  seq 0 $((count - 1)) | xargs -P "$(jobs)" -I {} sh -c \
+    'echo load-and-nothing-else | "$0" account add u{}@local.test --password-stdin --config "$1" >>"$2"' \
     "$BENCH_PROGRAM" "$dir/mailwright.toml" "$dir/log"
 }
