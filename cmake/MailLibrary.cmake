@@ -31,7 +31,7 @@ function(mail_library folder)
     target_link_libraries(${name} INTERFACE ${links} ${ARG_PACKAGES} Threads::Threads)
   endif()
 
-  if(tests)
+  if(tests AND (MAIL_CODEC_TESTS OR NOT folder MATCHES "^codec/"))
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE ${name} ${ARG_PACKAGES} GTest::gtest GTest::gtest_main)
     foreach(dependency ${ARG_TEST_DEPENDS})
