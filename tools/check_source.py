@@ -14,7 +14,6 @@ MAX_LINES = 500
 
 # A third-party header is seen in these folders only; everybody else goes through their interface.
 THIRD_PARTY = [
-    (r"boost/(asio|beast|system)[./]", {"platform/net", "platform/tls"}),
     (r"boost/json", {"platform/json"}),
     (r"openssl/", {"platform/tls"}),
     (r"rocksdb/", {"platform/kv"}),

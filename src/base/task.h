@@ -1,6 +1,6 @@
 // Task<T>: a coroutine that starts when it is awaited and resumes its caller when it ends.
 // It knows no event loop: awaiters resume it on the thread that must (see executor.h), so the
-// store and the drivers share it and no header outside platform/net sees Asio.
+// store and the drivers share it.
 // A Task owns its coroutine; awaiting it twice, or never, is a bug. Exceptions end the process.
 // A function that finds nothing to wait for returns Task<T>::ended() and needs no coroutine.
 #pragma once

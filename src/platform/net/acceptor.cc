@@ -6,9 +6,11 @@
 
 #include <cerrno>
 #include <shared_mutex>
+#include <utility>
 
 #include "base/log.h"
 #include "base/text.h"
+#include "platform/net/stream_impl.h"
 
 namespace mail::net {
 namespace {
@@ -44,60 +46,54 @@ Fd open_reserve() { return Fd(::open("/dev/null", O_RDONLY | O_CLOEXEC)); }
 
 }  // namespace
 
-Acceptor::Acceptor(Loop& loop, std::size_t index, std::string no_descriptor_reply)
+Acceptor::Acceptor(Loop& loop, Fd listening, std::size_t index, std::string no_descriptor_reply)
     : loop_(loop),
       index_(index),
       no_descriptor_reply_(std::move(no_descriptor_reply)),
-      descriptor_(loop.io.get_executor()),
-      pause_(loop.io.get_executor()),
+      listening_(std::move(listening)),
       reserve_(open_reserve()) {}
-
-Result<void> Acceptor::assign(Fd fd) {
-  error_code error;
-  descriptor_.assign(fd.get(), error);
-  if (error) return fail(Errc::io_error, concat("cannot watch a socket: ", error.message()));
-  fd_ = fd.release();
-  return {};
-}
 
 void Acceptor::start(std::shared_ptr<const Listener::OnAccept> on_accept) {
   on_accept_ = std::move(on_accept);
-  wait();
+  auto key = loop_.watch(listening_.get(), this);
+  if (key) {
+    key_ = *key;
+    watching_ = true;
+  } else {
+    log::error("net.cannot_accept", {{"error", describe(key.error())}});
+  }
 }
 
 void Acceptor::close() {
-  error_code ignored;
-  descriptor_.close(ignored);
-  pause_.cancel();
+  if (std::exchange(watching_, false)) loop_.forget(key_);
+  listening_ = Fd();
   on_accept_.reset();
   reserve_ = Fd();
 }
 
-void Acceptor::wait() {
-  descriptor_.async_wait(WaitType::wait_read, [self = shared_from_this()](const error_code& error) {
-    if (!error) self->accept_waiting();
-  });
+void Acceptor::happened(std::uint32_t) {
+  if (!pausing_) accept_waiting();
 }
 
 void Acceptor::accept_waiting() {
   // It may have been lost while the limit was below what was open: first of all it is had again.
   if (!reserve_) reserve_ = open_reserve();
-  for (int i = 0; i < kAcceptsAtOnce && descriptor_.is_open(); ++i) {
+  for (int i = 0; i < kAcceptsAtOnce; ++i) {
     SocketAddress peer;
-    Fd fd = accept_one(fd_, &peer);
+    Fd fd = accept_one(listening_.get(), &peer);
     if (!fd) {
-      if (errno == EAGAIN) break;
+      if (errno == EAGAIN) return;  // the next that comes is an event
       if (out_of_resources(errno)) return refuse_waiting();
       continue;  // that one connection failed: accept(2) lists a dozen reasons
     }
-    auto stream = make_stream(loop_, fd.release(), peer.to_address());
+    auto stream = make_stream(loop_, std::move(fd), peer.to_address());
     if (stream) {
       (*on_accept_)(index_, std::move(*stream));
     } else {
       log::warning("net.accept_failed", {{"error", describe(stream.error())}});
     }
   }
-  if (descriptor_.is_open()) wait();
+  if (!loop_.arm(listening_.get(), key_, EPOLLIN)) back_off();
 }
 
 void Acceptor::refuse_waiting() {
@@ -106,7 +102,7 @@ void Acceptor::refuse_waiting() {
   const std::unique_lock lock(descriptors_mutex());
   for (int i = 0; i < kAcceptsAtOnce; ++i) {
     reserve_ = Fd();  // lets one connection in
-    const Fd fd(::accept4(fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    const Fd fd(::accept4(listening_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!fd) break;
     ::send(fd.get(), no_descriptor_reply_.data(), no_descriptor_reply_.size(),
            MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -116,9 +112,10 @@ void Acceptor::refuse_waiting() {
 }
 
 void Acceptor::back_off() {
-  pause_.expires_after(kBackOff);
-  pause_.async_wait([self = shared_from_this()](const error_code& error) {
-    if (!error && self->descriptor_.is_open()) self->accept_waiting();
+  pausing_ = true;
+  loop_.after(kBackOff, [self = shared_from_this()] {
+    self->pausing_ = false;
+    if (self->listening_) self->accept_waiting();
   });
 }
 

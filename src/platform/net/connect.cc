@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "platform/net/loop.h"
 #include "platform/net/socket.h"
+#include "platform/net/stream_impl.h"
 
 namespace mail::net {
 namespace {
@@ -33,7 +34,7 @@ Task<Result<Stream>> connect_socket(IoThread& thread, Fd fd, const sockaddr* nam
   const int socket = fd.get();
   const int started = ::connect(socket, name, size) == 0 ? 0 : errno;
   if (started != 0 && started != EINPROGRESS) co_return cannot_connect(where, started);
-  MAIL_CO_TRY(Stream stream, make_stream(thread.loop(), fd.release(), std::move(peer)));
+  MAIL_CO_TRY(Stream stream, make_stream(thread.loop(), std::move(fd), std::move(peer)));
   if (started == 0) co_return stream;
   if (pending != nullptr) pending->push_back(&stream);
   auto waited = co_await stream.connected(deadline);
@@ -73,7 +74,7 @@ Task<Result<Stream>> connect_from(IoThread& thread, Address address, std::string
 }  // namespace
 
 Task<Result<void>> Stream::connected(MonoTime deadline) {
-  co_return co_await impl_->wait(WaitType::wait_write, deadline);
+  co_return co_await impl_->wait(EPOLLOUT, deadline);
 }
 
 Task<Result<Stream>> connect(IoThread& thread, Address address, MonoTime deadline) {
@@ -98,10 +99,7 @@ std::string local_address(const Stream& stream) {
 // later still.
 struct Dial::Race : std::enable_shared_from_this<Race> {
   Race(IoThread& the_thread, std::vector<Address> the_addresses, DialOptions the_options)
-      : thread(the_thread),
-        addresses(std::move(the_addresses)),
-        options(std::move(the_options)),
-        timer(thread.loop().io.get_executor()) {}
+      : thread(the_thread), addresses(std::move(the_addresses)), options(std::move(the_options)) {}
 
   Task<Result<Stream>> run();
   Task<void> attempt(Address address);
@@ -123,9 +121,9 @@ struct Dial::Race : std::enable_shared_from_this<Race> {
   IoThread& thread;
   std::vector<Address> addresses;
   DialOptions options;
-  Timer timer;
   TaskSet attempts;
   Pending pending;
+  std::size_t begun = 0;
   std::size_t ended = 0;
   bool next_is_due = false;
   bool cancelled = false;
@@ -150,9 +148,8 @@ Task<void> Dial::Race::attempt(Address address) {
 
 void Dial::Race::start_timer() {
   next_is_due = false;
-  timer.expires_after(options.head_start);
-  timer.async_wait([self = shared_from_this()](const error_code& failed) {
-    if (failed) return;
+  thread.loop().after(options.head_start, [self = shared_from_this(), begun_then = begun] {
+    if (self->begun != begun_then) return;  // that of an attempt before the last
     self->next_is_due = true;
     self->wake();
   });
@@ -163,18 +160,17 @@ void Dial::Race::cancel_attempts() {
 }
 
 Task<Result<Stream>> Dial::Race::run() {
-  std::size_t next = 0;
-  while (!winner && !cancelled && (next < addresses.size() || ended < next)) {
-    if (next < addresses.size()) {
+  while (!winner && !cancelled && (begun < addresses.size() || ended < begun)) {
+    if (begun < addresses.size()) {
+      ++begun;
       start_timer();
-      attempts.spawn(attempt(addresses[next++]));
+      attempts.spawn(attempt(addresses[begun - 1]));
     }
     // A failure calls for the next address at once; when there is no more, for the end.
-    while (!winner && !cancelled && ended < next && (!next_is_due || next == addresses.size())) {
+    while (!winner && !cancelled && ended < begun && (!next_is_due || begun == addresses.size())) {
       co_await Changed{*this};
     }
   }
-  timer.cancel();
   cancel_attempts();
   while (attempts.size() > 0) co_await Changed{*this};
   if (winner) co_return std::move(*winner);

@@ -17,7 +17,7 @@
 
 namespace mail::net {
 
-struct Loop;
+class Loop;
 
 class IoThread final : public Executor {
  public:

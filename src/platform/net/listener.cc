@@ -100,11 +100,9 @@ Result<std::unique_ptr<Listener>> Listener::tcp(std::span<IoThread* const> threa
       ::getsockname(fd.get(), chosen.get(), &chosen.size);
       out->address_.port = chosen.to_address().port;
     }
-    auto acceptor = std::make_shared<Acceptor>(thread->loop(), out->acceptors_.size(),
-                                               options.no_descriptor_reply);
-    MAIL_TRY(acceptor->assign(std::move(fd)));
     out->threads_.push_back(thread);
-    out->acceptors_.push_back(std::move(acceptor));
+    out->acceptors_.push_back(std::make_shared<Acceptor>(
+        thread->loop(), std::move(fd), out->acceptors_.size(), options.no_descriptor_reply));
   }
   return out;
 }
@@ -115,10 +113,9 @@ Result<std::unique_ptr<Listener>> Listener::unix_socket(IoThread& thread,
   std::unique_ptr<Listener> out(new Listener);
   MAIL_TRY(Fd fd, open_unix(path, mode));
   out->path_ = path;
-  auto acceptor = std::make_shared<Acceptor>(thread.loop(), 0, std::string());
-  MAIL_TRY(acceptor->assign(std::move(fd)));
   out->threads_.push_back(&thread);
-  out->acceptors_.push_back(std::move(acceptor));
+  out->acceptors_.push_back(
+      std::make_shared<Acceptor>(thread.loop(), std::move(fd), 0, std::string()));
   return out;
 }
 

@@ -1,77 +1,94 @@
-// What an IoThread and the streams on it share. For the .cc files of this folder.
+// The event loop of an IoThread: sockets, work posted to it, timers. For the .cc files of this
+// folder. Each socket is registered once, edge-triggered, so that a wait costs no system call; a
+// socket that is closed leaves by itself (docs/decisions/0026). Threads: post() and stop() from
+// any; the rest on the thread that runs the loop, or before it runs and after.
 #pragma once
 
-#include <coroutine>
+#include <sys/epoll.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
 #include <functional>
-#include <memory>
-#include <optional>
-#include <string>
+#include <map>
+#include <mutex>
 #include <vector>
 
 #include "base/clock.h"
+#include "base/executor.h"
 #include "base/result.h"
-#include "platform/net/asio.h"
+#include "platform/net/socket.h"
 #include "platform/net/stream.h"
 
 namespace mail::net {
 
-struct Loop {
-  explicit Loop(const Clock& the_clock) : clock(the_clock), timer(io.get_executor()) { arm(); }
+class Watched {
+ public:
+  // `events` (EPOLLIN, EPOLLOUT, ...) are true since they were last told, or since arm(). It may
+  // destroy what was watched.
+  virtual void happened(std::uint32_t events) = 0;
 
+ protected:
+  ~Watched() = default;
+};
+
+class Loop {
+ public:
+  explicit Loop(const Clock& the_clock);  // throws std::system_error where no descriptor is left
+  ~Loop();
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  void run();       // until stop()
+  void run_once();  // what was posted, what is due, what happened; waits where there is none of it
+  void stop();
+
+  void post(Work work);  // in the order posted
+  void after(std::chrono::milliseconds delay, Work work);
+
+  // Names what is watched to the kernel: neither a pointer, which an event may outlive, nor the
+  // descriptor, which the next connection may have.
+  using Key = std::uint64_t;
+  // From now on `watched` hears when `fd` can be read, of urgent octets and of its end. What there
+  // is to read already is told as well. Fails with io_error.
+  Result<Key> watch(int fd, Watched* watched);
+  // Tells again what is true already of reading, its end, and `events`, and each that becomes true.
+  Result<void> arm(int fd, Key key, std::uint32_t events);
+  void forget(Key key);  // before `fd` is closed: it hears no more
+
+  // Ends the waits whose deadline has passed; the loop does so once a second, then `each_second`.
   void sweep();
-  void arm();
 
   const Clock& clock;
-  asio::io_context io{1};  // one thread runs it
-  Timer timer;
   std::vector<std::function<void()>> each_second;
   Stream::Impl* waits = nullptr;  // all streams somebody waits for; an intrusive list
-};
 
-// Ready: what `type` names may be tried now. Each stream has at most one waiter.
-struct Stream::Impl {
-  Impl(Loop& the_loop, Address the_peer)
-      : loop(the_loop), descriptor(the_loop.io.get_executor()), peer(std::move(the_peer)) {}
-  ~Impl();
-  Impl(const Impl&) = delete;
-  Impl& operator=(const Impl&) = delete;
-
-  void begin_wait(WaitType type, MonoTime until, std::coroutine_handle<> caller);
-  void end_wait(Errc why);  // the waiter resumes with `why`, from the loop
-  void ready(const error_code& error);
-  Result<void> outcome();
-
-  struct Wait {
-    Impl& impl;
-    WaitType type;
-    MonoTime deadline;
-    bool await_ready() const { return impl.closed; }
-    void await_suspend(std::coroutine_handle<> caller) { impl.begin_wait(type, deadline, caller); }
-    Result<void> await_resume() { return impl.outcome(); }
+ private:
+  using RealClock = std::chrono::steady_clock;
+  struct Place {
+    Watched* watched = nullptr;
+    std::uint32_t uses = 0;  // an event for an earlier one is nobody's
   };
-  Wait wait(WaitType type, MonoTime until) { return Wait{*this, type, until}; }
 
-  Loop& loop;
-  Descriptor descriptor;
-  int fd = -1;
-  Address peer;  // empty host: a Unix socket
-  std::unique_ptr<Cipher> cipher;
-  bool closed = false;
-  bool more_inside = false;  // the cipher may hold bytes that no poll of the socket shows
-  WaitType read_waits_for = WaitType::wait_read;  // TLS may have to write before it can read
-  WaitType write_waits_for = WaitType::wait_write;
+  void every_second();
+  void wake();
+  bool run_posted();
+  int until_due() const;  // milliseconds, -1: nothing is
+  void run_due();
+  void tell(const epoll_event& event);
 
-  std::coroutine_handle<> waiter;
-  MonoTime deadline;
-  std::optional<Errc> ended_by;
-  Impl* previous = nullptr;
-  Impl* next = nullptr;
+  Fd epoll_;
+  Fd wake_;  // an eventfd, at the first place
+  std::vector<Place> places_{1};
+  std::vector<std::uint32_t> vacant_;
+  std::atomic<bool> stopped_ = false;
+
+  std::mutex mutex_;
+  // Below: what is dropped with the loop may own what is watched.
+  std::multimap<RealClock::time_point, Work> timers_;
+  std::vector<Work> posted_;          // guarded by mutex_
+  std::vector<Work> spare_;           // an empty one, for its room
+  std::atomic<bool> asleep_ = false;  // set under mutex_: who posts has to wake it
 };
-
-// Takes `fd`, a non-blocking socket, also when it fails.
-Result<Stream> make_stream(Loop& loop, int fd, Address peer);
-
-// "Address already in use", for sentences.
-std::string errno_text(int number);
 
 }  // namespace mail::net

@@ -6,9 +6,9 @@
 
 #include <cerrno>
 #include <cstring>
+#include <system_error>
 
 #include "base/text.h"
-#include "platform/net/loop.h"
 
 namespace mail::net {
 
@@ -76,5 +76,7 @@ Result<Fd> make_socket(int family) {
   if (!fd) return fail(Errc::io_error, concat("cannot make a socket: ", errno_text(errno)));
   return fd;
 }
+
+std::string errno_text(int number) { return std::generic_category().message(number); }
 
 }  // namespace mail::net

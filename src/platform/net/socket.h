@@ -6,6 +6,7 @@
 #include <sys/un.h>
 
 #include <filesystem>
+#include <string>
 #include <utility>
 
 #include "base/result.h"
@@ -50,5 +51,8 @@ struct UnixAddress {
 Result<UnixAddress> to_unix_address(const std::filesystem::path& path);
 
 Result<Fd> make_socket(int family);  // non-blocking, closed on exec
+
+// "Address already in use", for sentences.
+std::string errno_text(int number);
 
 }  // namespace mail::net

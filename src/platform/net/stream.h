@@ -1,4 +1,4 @@
-// TCP streams for coroutines over Asio, which no header outside this folder sees.
+// TCP streams for coroutines.
 // A Stream lives on the thread of its IoThread; it owns no read buffer while idle. Every wait has
 // a deadline, kept by one sweep per thread (1 s), never by a timer per wait.
 #pragma once
